@@ -1,4 +1,4 @@
-//! Prints the MD5 of every file under a directory, as md5sum. Go: bounded.go of
+//! Prints the MD5 of every file under a directory, as md5sum does. Go: bounded.go of
 //! go.dev/blog/pipelines.
 //!
 //! ```text
@@ -39,7 +39,7 @@ fn md5_all(root: PathBuf) -> Outcome<Vec<Sum>> {
     let mut stages = vec![go!(clone [cancel, done]; {
         walk(root, &path_tx, &done).inspect_err(cancel)
     })];
-    // More goroutines than can run at once: while one waits to send, another one digests.
+    // There are more goroutines than can run at once: while one waits to send, another one digests.
     for _ in 0..2 * max_procs() {
         stages.push(go!(clone [path_rx, sum_tx, cancel, done]; {
             digest(&path_rx, &sum_tx, &done).inspect_err(cancel)

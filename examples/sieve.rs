@@ -24,7 +24,7 @@ fn sieve(n: u32) -> Outcome {
     go!(generate(tx));
     for _ in 0..n {
         let Ok(prime) = numbers.recv() else { break };
-        // Locked for one line at a time: a lock of std's must not be held across a wait.
+        // The output is locked for one line at a time: a std lock must not be held across a wait.
         writeln!(io::stdout(), "{prime}")?;
         let (tx, filtered) = bounded(0);
         go!(filter(numbers, tx, prime));

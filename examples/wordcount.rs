@@ -1,4 +1,4 @@
-//! Counts the words of files, as wc -w. Go: fan-out and fan-in of go.dev/blog/pipelines.
+//! Counts the words of files, as `wc -w` does. Go: fan-out and fan-in of go.dev/blog/pipelines.
 //!
 //! ```text
 //!         ┌─► count ─┐

@@ -44,7 +44,7 @@ FRAMES = {
     ),
 }
 # Maximum number of frames shown of a stack.
-MOST = 200
+MAX_FRAMES = 200
 
 
 class Rust:
@@ -302,7 +302,7 @@ def short(name):
 
 def show_stack(frame):
     """Prints the frames from this one on, numbered from 0."""
-    for number in range(MOST):
+    for number in range(MAX_FRAMES):
         if frame is None or not frame.is_valid():
             return
         line = frame.find_sal()

@@ -13,8 +13,8 @@ const FOOT: u32 = 70;
 const WIDTH: u32 = 1100;
 const NAMES: u32 = 130;
 /// Ratios outside these bounds are drawn at the edge.
-const LEAST: f64 = 0.2;
-const MOST: f64 = 50.0;
+const MIN_RATIO: f64 = 0.2;
+const MAX_RATIO: f64 = 50.0;
 
 const SHOWN: [(By, RGBColor); 4] = [
     (By::Go, RGBColor(0, 125, 156)),
@@ -91,7 +91,7 @@ fn draw_panel(
         .margin_right(15)
         .x_label_area_size(35)
         .y_label_area_size(margin)
-        .build_cartesian_2d((LEAST..MOST).log_scale(), rows - 0.5..-0.5)?;
+        .build_cartesian_2d((MIN_RATIO..MAX_RATIO).log_scale(), rows - 0.5..-0.5)?;
     chart
         .configure_mesh()
         .disable_y_mesh()
@@ -105,12 +105,12 @@ fn draw_panel(
     for (row, case) in cases.iter().enumerate() {
         let y = row as f64;
         if margin == NAMES {
-            let (_, at) = chart.backend_coord(&(LEAST, y));
+            let (_, at) = chart.backend_coord(&(MIN_RATIO, y));
             let (_, top) = area.get_base_pixel();
             area.draw(&Text::new(*case, (6, at - top - 5), ("sans-serif", 12)))?;
         }
         chart.draw_series(LineSeries::new(
-            [(LEAST, y), (MOST, y)],
+            [(MIN_RATIO, y), (MAX_RATIO, y)],
             RGBColor(225, 225, 225),
         ))?;
         let Some(gort) = results.ns(case, workers, By::Gort) else {
@@ -118,7 +118,7 @@ fn draw_panel(
         };
         for (by, colour) in SHOWN {
             if let Some(ns) = results.ns(case, workers, by) {
-                let x = (ns / gort).clamp(LEAST, MOST);
+                let x = (ns / gort).clamp(MIN_RATIO, MAX_RATIO);
                 chart.draw_series([Circle::new((x, y), 4, colour.filled())])?;
             }
         }

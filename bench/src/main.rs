@@ -10,7 +10,7 @@
 //!   a process of its own.
 //!
 //! The output has medians of five runs, those that other processes disturbed least. `--busy` takes
-//! the first five, for a machine that never is quiet. `--quick` makes three runs of a tenth of the
+//! the first five, for a machine that is never quiet. `--quick` makes three runs of a tenth of the
 //! size. `--beside=own,go` compares with only these (`own`, `go`, `may`, `tokio`, `threads`, `c`).
 
 mod alone;

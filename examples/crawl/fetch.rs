@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
 /// Maximum number of bytes that are read of a page.
-const MOST: u64 = 4 * 1024 * 1024;
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(crate) struct Page {
     pub(crate) status: u16,
@@ -34,7 +34,7 @@ pub(crate) fn fetch(url: &Url, limit: Duration, ctx: &Context) -> io::Result<Pag
         url.host_header()
     )?;
     let mut answer = Vec::new();
-    stream.take(MOST).read_to_end(&mut answer)?;
+    stream.take(MAX_BYTES).read_to_end(&mut answer)?;
     page(url, &answer).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "no HTTP"))
 }
 

@@ -27,7 +27,7 @@ impl Url {
         Some(Self { host, path })
     }
 
-    /// Returns the address that `link` means in the page at this address. `None` if it cannot be
+    /// Returns the address that `link` means in the page at this address, or `None` if it cannot be
     /// fetched.
     pub(crate) fn join(&self, link: &str) -> Option<Self> {
         let link = link.trim();
@@ -37,7 +37,8 @@ impl Url {
         if let Some(rest) = link.strip_prefix("//") {
             return Self::parse(&format!("http://{rest}"));
         }
-        // This is `mailto:` and the like. A colon later in the link does not end a scheme.
+        // A link with another scheme, such as `mailto:`, is no page. A colon later in the link does
+        // not end a scheme.
         let before = link.split(['/', '?', '#']).next().unwrap_or_default();
         if before.contains(':') {
             return None;

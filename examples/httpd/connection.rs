@@ -17,23 +17,27 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// How long a client may be silent between requests, how long the head of a request may take, and
-/// how long a write.
-const IDLE: Duration = Duration::from_secs(60);
-const HEAD: Duration = Duration::from_secs(10);
-const WRITE: Duration = Duration::from_secs(30);
-/// When the server ends: how long a request that is under way may take to arrive, and how long a
-/// client that was answered may take to close.
-const GRACE: Duration = Duration::from_millis(250);
-const PARTING: Duration = Duration::from_secs(2);
-/// By how much a deadline may lag behind. Moving it each time costs more than precision is worth.
+/// How long a client may be silent between requests.
+const IDLE_TIME: Duration = Duration::from_secs(60);
+/// How long the head of a request may take to arrive.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long a write may take.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+/// How long a request that is under way may take to arrive when the server ends.
+const LAST_REQUEST_TIME: Duration = Duration::from_millis(250);
+/// How long a client that has got its last answer may take to close the connection.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
+/// By how much the deadline that is set on the socket may be earlier than intended. Setting it for
+/// each read would cost more than the precision is worth.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// Maximum length of a head, and of a body, which is read and discarded.
+/// Maximum number of bytes in a head.
 const LONGEST_HEAD: usize = 16 * 1024;
+/// Maximum number of bytes in a body, which is read and discarded.
 const LONGEST_BODY: u64 = 64 * 1024;
-/// How much is sent at a time, and how much room for output a connection keeps during a wait.
+/// Number of bytes that are sent at a time.
 const CHUNK: usize = 256 * 1024;
+/// Number of bytes for output that a connection keeps allocated while it waits.
 const KEPT: usize = 16 * 1024;
 /// The path of the status page.
 const STATUS: &[u8] = b"/-/status";
@@ -292,7 +296,7 @@ impl<W: Wire> Connection<'_, W> {
     fn part(&mut self) -> io::Result<ControlFlow<()>> {
         self.wire.end_output()?;
         self.socket
-            .set_read_deadline(Some(Instant::now() + PARTING))?;
+            .set_read_deadline(Some(Instant::now() + CLOSE_TIME))?;
         let mut left = LONGEST_HEAD as u64 * 64;
         while left > 0 {
             // Reads from the socket itself, because input inside TLS does not matter either.
@@ -309,7 +313,7 @@ impl<W: Wire> Connection<'_, W> {
     /// the end.
     fn more(&mut self) -> io::Result<usize> {
         self.flush()?;
-        // A connection that waits keeps little memory.
+        // Keep little memory while the connection waits.
         self.output.shrink_to(KEPT);
         self.input.copy_within(self.begin..self.end, 0);
         (self.begin, self.end) = (0, self.end - self.begin);
@@ -320,7 +324,8 @@ impl<W: Wire> Connection<'_, W> {
                     self.end += n;
                     return Ok(n);
                 }
-                // The end of the server has woken the connection, which still has a moment.
+                // The server has ended and woken this connection, whose own deadline has not passed
+                // yet.
                 Err(e)
                     if e.kind() == ErrorKind::TimedOut
                         && self.read_until.is_some_and(|until| Instant::now() < until) =>
@@ -340,9 +345,9 @@ impl<W: Wire> Connection<'_, W> {
         }
         let is_idle = self.begin == self.end && !self.in_request;
         let time = match (is_idle, self.ending) {
-            (true, false) => IDLE,
-            (true, true) => GRACE,
-            (false, _) => HEAD,
+            (true, false) => IDLE_TIME,
+            (true, true) => LAST_REQUEST_TIME,
+            (false, _) => HEAD_TIME,
         };
         let begins = !is_idle && !self.in_request;
         self.in_request |= begins;
@@ -350,7 +355,8 @@ impl<W: Wire> Connection<'_, W> {
         if begins || self.read_until.is_none_or(is_old) {
             self.read_until = Some(now + time);
             self.socket.set_read_deadline(self.read_until)?;
-            // After the deadline was set, since it might have replaced the deadline of the ending.
+            // The server may have ended in between and set a deadline, which the one above has
+            // replaced. So check only now.
             if !self.ending && self.server.ctx.err().is_some() {
                 return self.set_read_deadline();
             }
@@ -366,9 +372,9 @@ impl<W: Wire> Connection<'_, W> {
         let now = Instant::now();
         if self
             .write_until
-            .is_none_or(|until| until + SLACK < now + WRITE)
+            .is_none_or(|until| until + SLACK < now + WRITE_TIME)
         {
-            self.write_until = Some(now + WRITE);
+            self.write_until = Some(now + WRITE_TIME);
             self.socket.set_write_deadline(self.write_until)?;
         }
         self.wire.write_all(&self.output)?;

@@ -1,9 +1,9 @@
-//! The files of one folder, and nothing else: whatever a path says, the file that is opened must be
-//! in the folder.
+//! Opens the files of one folder, and no others: whatever a path says, the file must be in the
+//! folder.
 //!
-//! The kernel has the last word: `/proc/self/fd` says where the opened file is, whatever links led
-//! there. A check of the path before opening could be defeated by a link that is put there in
-//! between.
+//! The check comes after the file has been opened: `/proc/self/fd` says where the opened file is,
+//! whatever links led there. If the path were checked before, a link that another program puts
+//! there in between could defeat the check.
 
 use gort_examples::{Failure, Outcome};
 use std::ffi::OsStr;
@@ -55,7 +55,7 @@ impl Folder {
         let mut is_folder = false;
         for segment in path[1..].split(|&b| b == b'/') {
             if is_folder {
-                // An empty name in the middle of the path.
+                // There is an empty name in the middle of the path.
                 return Err(404);
             }
             if segment.is_empty() {

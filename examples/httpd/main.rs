@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 /// Serves until a signal comes, and then until the requests that have begun are answered or their
 /// time is over.
 fn serve(options: &Options) -> Outcome {
-    // Before the address is printed: a reader of the address may send a signal.
+    // This comes before the address is printed: a reader of the address may send a signal.
     let (ctx, stop) = notify_context(&Context::background(), &[Signal::SIGINT, Signal::SIGTERM]);
     raise_descriptor_limit();
     let acceptor = Acceptor::new(options)?;

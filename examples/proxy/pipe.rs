@@ -52,8 +52,8 @@ impl Pipe {
         });
     }
 
-    /// Copies in one direction. Its end is passed on and leaves the other direction open. A failure
-    /// ends both.
+    /// Copies in one direction. When `from` ends, ends the output of `to`, and leaves the other
+    /// direction open. A failure ends both directions.
     fn copy(&self, mut from: &Stream, mut to: &Stream, total: &AtomicU64) {
         let mut buffer = vec![0; BUFFER];
         loop {
@@ -65,7 +65,7 @@ impl Pipe {
                     return;
                 }
                 Ok(n) => {
-                    // Before the write, which may take a while.
+                    // This comes before the write, which may take a while.
                     self.moves();
                     to.set_write_deadline(Instant::now() + self.idle);
                     if to.write_all(&buffer[..n]).is_err() {

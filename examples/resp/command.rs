@@ -16,7 +16,7 @@ pub(crate) enum Then {
     Quit,
 }
 
-/// Why a command fails, in words for the client.
+/// The reason why a command fails, as text for the client.
 type Wrong = &'static str;
 
 /// Executes a command of at least one word, and adds its answer.
@@ -195,7 +195,7 @@ fn put(store: &Store, key: &[u8], value: &[u8], until: Option<Instant>) {
     });
 }
 
-/// Does not copy the key if it exists.
+/// Stores an entry under `key`. Copies the key only if it does not exist yet.
 fn put_entry(entries: &mut crate::store::Entries, key: &[u8], new: Entry) {
     match entries.get_mut(key) {
         Some(entry) => *entry = new,
@@ -234,8 +234,8 @@ fn expire(store: &Store, key: &[u8], millis: i64, out: &mut Vec<u8>) {
     integer(out, i64::from(known));
 }
 
-/// Returns the rest of a key's time in `unit` milliseconds, rounded. -1: no time limit, -2: no such
-/// key.
+/// Returns the rest of a key's time, rounded, in units of `unit` milliseconds. Returns -1 if the
+/// key has no time limit, and -2 if there is no such key.
 fn left(store: &Store, key: &[u8], unit: i64) -> i64 {
     store.with(key, |entries| {
         match entries.get(key).map(|entry| entry.until) {

@@ -6,12 +6,14 @@
 use std::io::Write;
 use std::ops::Range;
 
-/// Maximum number of words of a command, and maximum length of a word and of a line.
+/// Maximum number of words in a command.
 const MOST_WORDS: usize = 1024 * 1024;
+/// Maximum number of bytes in a word.
 const LONGEST_WORD: usize = 16 * 1024 * 1024;
+/// Maximum number of bytes in a line.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// Why the input is not a command, in words for the client. The connection ends after that.
+/// The reason why the input is not a command, as text for the client. The connection ends after it.
 pub(crate) type Nonsense = &'static str;
 
 /// Parses the command at the beginning of `bytes`. Puts the places of its words into `words` and

@@ -29,7 +29,7 @@ impl<'a> Args<'a> {
     /// Takes the next argument.
     ///
     /// # Errors
-    /// [`Failure::Usage`] for an option that is not UTF-8, which no program can have.
+    /// Returns [`Failure::Usage`] for an option that is not UTF-8, which no program can have.
     pub fn take(&mut self) -> Outcome<Option<Arg<'a>>> {
         let Some((first, rest)) = self.rest.split_first() else {
             return Ok(None);
@@ -47,7 +47,7 @@ impl<'a> Args<'a> {
     /// Takes the value of the option that was taken last.
     ///
     /// # Errors
-    /// [`Failure::Usage`] if there is no further argument.
+    /// Returns [`Failure::Usage`] if there is no further argument.
     pub fn value(&mut self, option: &str) -> Outcome<&'a OsStr> {
         let missing = || Failure::usage(format!("--{option} wants a value"));
         let (first, rest) = self.rest.split_first().ok_or_else(missing)?;
@@ -70,7 +70,7 @@ pub fn unknown(option: &str) -> Failure {
 /// Parses a time like `500ms`, `30s` or `2m`.
 ///
 /// # Errors
-/// [`Failure::Usage`] if the text is not a time, or is 0.
+/// Returns [`Failure::Usage`] if the text is not a time, or is 0.
 pub fn duration(text: &OsStr) -> Outcome<Duration> {
     let wrong = || {
         Failure::usage(format!(

@@ -90,7 +90,7 @@ pub fn program(usage: &str, main: impl FnOnce(&[OsString]) -> Outcome) -> ExitCo
 /// Parses the argument `text` as a number.
 ///
 /// # Errors
-/// [`Failure::Usage`] if the text is not a number, or is out of range.
+/// Returns [`Failure::Usage`] if the text is not a number, or is out of range.
 pub fn number<N: FromStr<Err: fmt::Display>>(text: &OsStr) -> Outcome<N> {
     let parsed = text.to_string_lossy().parse();
     parsed.map_err(|e| Failure::usage(format!("expected a number, not {text:?}: {e}")))
@@ -99,7 +99,7 @@ pub fn number<N: FromStr<Err: fmt::Display>>(text: &OsStr) -> Outcome<N> {
 /// Prints lines, which need not be UTF-8, all at once.
 ///
 /// # Errors
-/// [`Failure::Output`] if standard output cannot be written.
+/// Returns [`Failure::Output`] if standard output cannot be written.
 pub fn print<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = L>) -> Outcome {
     // The lock is std's and belongs to a thread: no code may wait while it is held.
     let mut out = BufWriter::new(io::stdout().lock());
@@ -164,8 +164,8 @@ impl Progress {
         Self { due, shown: false }
     }
 
-    /// Returns a receiver that is ready when it is time to [`show`](Self::show) the line. `None`,
-    /// which is never ready, if there is no terminal.
+    /// Returns a receiver that is ready when it is time to [`show`](Self::show) the line. Returns
+    /// `None`, which is never ready, if there is no terminal.
     #[must_use]
     pub fn due(&self) -> Option<&Receiver<Instant>> {
         self.due.as_ref()

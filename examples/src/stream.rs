@@ -35,7 +35,7 @@ impl Stream {
     /// Connects to an address, or to a path, which has a slash in it.
     ///
     /// # Errors
-    /// Those of the system, and `TimedOut` when the time is over.
+    /// Returns the system's errors, and `TimedOut` when the time is over.
     pub fn connect(addr: &OsStr, limit: Duration) -> io::Result<Self> {
         let text = addr.to_string_lossy();
         if text.contains('/') {
@@ -67,7 +67,7 @@ impl Stream {
     /// Tells the other end that no more output comes.
     ///
     /// # Errors
-    /// Those of the system, and `NotConnected` after [`close`](Self::close).
+    /// Returns the system's errors, and `NotConnected` after [`close`](Self::close).
     pub fn end_output(&self) -> io::Result<()> {
         either!(self, s => s.shutdown(Shutdown::Write))
     }

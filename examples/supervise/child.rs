@@ -7,9 +7,9 @@ use gort::signal::Signals;
 use std::io;
 use std::sync::Arc;
 
-/// How often the end of the program is checked while a child runs. The end of a child is noticed at
-/// once.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often to check, while a child runs, whether the program is to end. The end of a child is
+/// noticed at once.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// How a command has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Keeper {
                     return if killed { End::Killed } else { End::Well };
                 }
                 Ok(Stopped::Asked { .. }) => {
-                    // After SIGHUP: at once, and as if for the first time.
+                    // After SIGHUP the command starts again at once, as if for the first time.
                     pause = self.options.first;
                     continue;
                 }
@@ -99,7 +99,7 @@ impl Keeper {
             .spawn()?;
         self.say(&format!("runs, process {}", child.id()));
         loop {
-            if let Some(status) = child.wait_timeout(LOOK)? {
+            if let Some(status) = child.wait_timeout(CHECK_EVERY)? {
                 return Ok(Stopped::Ended(status));
             }
             if self.ctx.err().is_some() || self.anew.try_recv().is_ok() {
@@ -115,7 +115,7 @@ impl Keeper {
         self.say("is asked to end");
         signal(child, "TERM")?;
         while Instant::now() < until && self.hurry.err().is_none() {
-            if let Some(status) = child.wait_timeout(LOOK)? {
+            if let Some(status) = child.wait_timeout(CHECK_EVERY)? {
                 self.say(&format!("ended: {status}"));
                 return Ok(false);
             }

@@ -1,6 +1,6 @@
-//! Keeps commands running: each is started again when it ends, after pauses that double. SIGHUP
-//! starts all anew, SIGINT or SIGTERM ends them in good order, and a second one at once. Go: a
-//! goroutine for each exec.Cmd, under a signal.Notify.
+//! Keeps commands running: when one ends, it is started again, after pauses that double. SIGHUP
+//! restarts all commands. SIGINT or SIGTERM ends them in good order, and a second one ends them at
+//! once. In Go: a goroutine for each exec.Cmd, and a signal.Notify.
 //!
 //! `child.rs` runs one command, and `options.rs` has the command line.
 
@@ -41,8 +41,8 @@ fn supervise(options: Options) -> Outcome {
         go!(clone(ends), { ends.send(keeper.keep()) });
     }
     drop((log, ends));
-    // The ends of all commands: they come when a command is not to be started again, or after a
-    // signal.
+    // Collects the ends of all commands. A command ends when it is not to be started again, or
+    // after a signal.
     let (mut all, mut printed) = (Vec::new(), Ok(()));
     while all.len() < options.commands.len() {
         select! {

@@ -32,7 +32,7 @@ impl Chat {
     fn start(procs: &str) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Relaxed);
-        // Not in the target folder, because a socket's address has room for 107 bytes.
+        // The socket is not in the target folder, because its address has room for only 107 bytes.
         let unix = env::temp_dir().join(format!("gort-chat-{}-{number}", std::process::id()));
         let program = env::current_exe()
             .unwrap()
@@ -59,7 +59,7 @@ impl Chat {
         Self { child, tcp, unix }
     }
 
-    /// Returns a client over TCP, after it has seen itself enter.
+    /// Connects a client over TCP, and returns it once it has seen itself enter.
     fn by_tcp(&self) -> Client {
         let stream = TcpStream::connect(&self.tcp).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -75,7 +75,7 @@ impl Chat {
         })
     }
 
-    /// Returns a client over the Unix socket, after it has seen itself enter.
+    /// Connects a client over the Unix socket, and returns it once it has seen itself enter.
     fn by_unix(&self) -> Client {
         let stream = UnixStream::connect(&self.unix).unwrap();
         stream.set_read_timeout(Some(WATCHDOG)).unwrap();
@@ -154,7 +154,7 @@ impl Client {
         self.line().expect("more to hear")
     }
 
-    /// Reads the next line. `None` at the end.
+    /// Reads the next line. Returns `None` at the end.
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         match self.input.read_line(&mut line) {
@@ -223,14 +223,14 @@ fn all_members_hear_the_same_by_either_kind_of_socket() {
         let parts = [1024, 476].map(|n| format!("{}: {}", bob.name, "x".repeat(n)));
         assert_eq!([ann.hear(), ann.hear()], parts);
         assert_eq!([bob.hear(), bob.hear()], parts);
-        // It may say its last words and still listen.
+        // A client may say its last words and still listen.
         bob.say("I must go");
         (bob.end)();
         assert_eq!(bob.hear(), format!("{}: I must go", bob.name));
         bob.hear_the_end();
         assert_eq!(ann.hear(), format!("{}: I must go", bob.name));
         assert_eq!(ann.hear(), format!("* {} has left", bob.name));
-        // This one does not wait for a goodbye.
+        // This client does not wait for a goodbye.
         let name = chat.by_unix().name;
         assert_eq!(ann.hear(), format!("* {name} is here"));
         assert_eq!(ann.hear(), format!("* {name} has left"));
@@ -251,7 +251,7 @@ fn a_member_that_is_too_slow_is_removed_and_the_others_continue() {
             let (line, said) = say_until_something_else_comes(&mut ann, &mut bob);
             assert_eq!(line, format!("* {} was too slow", slow.name));
             assert!(said > 64, "it had a queue");
-            // It has what fitted into its socket, and not the rest.
+            // The slow client gets what fitted into its socket, and not the rest.
             let had = std::iter::from_fn(|| slow.line()).count();
             assert!(had <= said, "{had} of {said}");
         }
@@ -268,7 +268,7 @@ fn a_signal_ends_it_in_good_order() {
         let mut ann = chat.by_tcp();
         let mut bob = chat.by_unix();
         ann.hear();
-        // How much can be sent to a client that does not read.
+        // This finds out how much can be sent to a client that does not read.
         let slow = chat.by_unix();
         ann.hear();
         bob.hear();
@@ -284,7 +284,7 @@ fn a_signal_ends_it_in_good_order() {
             ann.hear();
             bob.hear();
         }
-        // Said, but not read by all.
+        // These lines are said, but not read by all clients.
         for n in 0..16 {
             ann.say(&format!("number {n}"));
             assert_eq!(ann.hear(), format!("{}: number {n}", ann.name));

@@ -265,8 +265,8 @@ fn at_the_end_requests_that_have_begun_are_answered_and_the_rest_is_let_go() {
             .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             .unwrap();
         assert_eq!(answer(&mut idle).0, 200);
-        // More than the buffers between the two have room for: the answer is under way when the end
-        // comes.
+        // The answer is larger than the buffers between the two, so it is still under way when the
+        // end comes.
         let mut busy = BufReader::new(connect(&httpd.address));
         let large = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n".repeat(4);
         busy.get_mut().write_all(&large).unwrap();

@@ -125,7 +125,7 @@ fn clients_at_once_lose_nothing() {
             .map(|_| {
                 let address = address.clone();
                 thread::spawn(move || {
-                    // Many at once, one of them large.
+                    // This sends many commands at once, one of them large.
                     let large = "x".repeat(200_000);
                     let mut commands = vec![&["INCR", "n"][..]; 500];
                     let (set, get) = (["SET", "large", &large], ["GET", "large"]);
@@ -171,8 +171,8 @@ fn at_the_end_what_has_been_asked_is_answered() {
         let address = program.address();
         let large = "x".repeat(200_000);
         say(&address, &[&["SET", "large", &large]]);
-        // More than the buffers between the two have room for: the answer is under way when the end
-        // comes.
+        // The answer is larger than the buffers between the two, so it is still under way when the
+        // end comes.
         let mut stream = BufReader::new(connect(&address));
         let text = command(&["GET", "large"]).repeat(100);
         stream.get_mut().write_all(text.as_bytes()).unwrap();

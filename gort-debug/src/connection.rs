@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 /// The longest body that is read and discarded. No request needs one.
 const LONGEST_BODY: u64 = 64 * 1024;
-/// After its last answer a client may still send. This is how much of that is read, and for how
-/// long. If the connection were closed earlier, it would be reset, and the client might miss the
+/// The maximum number of bytes that are read and discarded after the last answer. If the connection
+/// were closed while the client still sends, it would be reset, and the client might miss the
 /// answer.
-const LAST_WORDS: usize = 256 * 1024;
-const PARTING: Duration = Duration::from_secs(1);
+const DRAINED: usize = 256 * 1024;
+/// How long they are read for at most.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// Answers the requests that arrive over `stream`, until the client disconnects, is too slow, or
 /// sends something that is not a request.
@@ -123,11 +124,11 @@ impl Input<'_> {
     }
 }
 
-/// Ends the connection in such a way that the client receives its last answer.
+/// Ends the connection so that the client receives its last answer.
 fn part(stream: &Stream) -> io::Result<()> {
     stream.end_output()?;
-    let deadline = Instant::now() + PARTING;
-    let mut left = LAST_WORDS;
+    let deadline = Instant::now() + DRAIN_TIME;
+    let mut left = DRAINED;
     let mut thrown_away = [0; 4096];
     while left > 0 {
         match stream.read(&mut thrown_away, deadline)? {

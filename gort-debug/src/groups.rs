@@ -85,8 +85,8 @@ fn common(info: &GoroutineInfo) -> impl Ord + use<> {
 }
 
 impl Groups {
-    /// Groups the goroutines that there are now. If a group's stack contains the word, the whole
-    /// group is kept.
+    /// Groups the goroutines that there are now. If a group's stack contains the word that is
+    /// searched for, the whole group is kept.
     pub(crate) fn now(search: &Search) -> Self {
         let each = gort::runtime::num_goroutines() <= MOST_STACKS;
         let mut seen = BTreeSet::new();

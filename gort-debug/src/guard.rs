@@ -1,8 +1,8 @@
 //! Decides which requests are answered. Programs on the same machine are allowed; a web site that
 //! is open in a browser on this machine is not.
 //!
-//! A browser sends whatever requests a web site tells it to, also to 127.0.0.1. Three fields tell
-//! such requests apart.
+//! A browser sends whatever requests a web site tells it to, also to 127.0.0.1. Three fields
+//! distinguish such requests from those of other programs.
 //!
 //! - `Host` is the name in the site's address, even if that name resolves to 127.0.0.1 (DNS
 //!   rebinding).
@@ -38,7 +38,7 @@ impl Hosts {
         self.names.push(name);
     }
 
-    /// Allows all IP addresses. DNS rebinding needs a name, so this does not help it.
+    /// Allows all IP addresses. DNS rebinding needs a name, so this does not make it possible.
     pub(crate) fn allow_any_address(&mut self) {
         self.any_address = true;
     }

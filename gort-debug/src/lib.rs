@@ -15,8 +15,8 @@
 //!
 //! The page has live charts of goroutines, Ps, run queues, threads and scheduling latency. Below
 //! the charts is a list of all goroutines. Goroutines with the same stack that wait for the same
-//! thing share one line, which says how many they are, what they wait for, where, and since when. A
-//! search field filters the list. Buttons record a trace and download profiles.
+//! thing share one line, which says how many there are, what they wait for, where, and since when.
+//! A search field filters the list. Buttons record a trace and download profiles.
 //!
 //! # For curl and for Prometheus
 //!

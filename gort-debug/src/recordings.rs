@@ -15,8 +15,9 @@ use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
 
-/// The duration of a recording if the request does not name one, and the maximum.
+/// The duration of a recording if the request does not name one.
 const SECONDS: f64 = 5.0;
+/// The maximum duration of a recording.
 const MOST_SECONDS: f64 = 300.0;
 
 /// Records a trace of the next seconds, and answers with it.

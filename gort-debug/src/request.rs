@@ -2,8 +2,9 @@
 
 use httparse::{EMPTY_HEADER, Status};
 
-/// The maximum size of a head, and the maximum number of its fields.
+/// The maximum number of bytes in a head.
 pub(crate) const LONGEST_HEAD: usize = 8 * 1024;
+/// The maximum number of fields in a head.
 const MOST_FIELDS: usize = 64;
 
 /// The method of a request.

@@ -1,4 +1,4 @@
-//! Which clients can see the page, and how much of the server a client can take.
+//! Tests which clients can see the page, and how much of the server one client can occupy.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod client;

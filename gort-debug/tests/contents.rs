@@ -387,8 +387,8 @@ claims! {
             .iter()
             .filter(|one| one["own"] == true)
             .collect();
-        // The goroutine that accepts, the three idle connections, and the connection of this
-        // request.
+        // These are the goroutine that accepts, the three idle connections, and the connection of
+        // this request.
         assert_eq!(marked.len(), 5);
         assert!(marked.iter().all(|one| one["name"] == "gort-debug"));
         let named = |one: &&Value| one["name"] == "gort-debug";

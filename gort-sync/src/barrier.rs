@@ -13,8 +13,8 @@ use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
 
-/// Makes `n` goroutines or threads wait for each other, any number of times. std's `Barrier`; Go
-/// has none.
+/// Makes `n` goroutines or threads wait for each other, any number of times. This is std's
+/// `Barrier`. Go has none.
 ///
 /// # Examples
 /// ```

@@ -276,8 +276,8 @@ impl Condvar {
         }
         sg.waiter.set(Some(wait.current.waiter()));
         // SAFETY: we hold the lock and the record is not marked, so it is still in the queue. This
-        // is the only queue. The record has its waiter now. Caller's clause: it carries the word if
-        // there is a time limit. `unlocked` does nothing.
+        // is the only queue. The record has its waiter now. The caller guarantees that it carries
+        // the word if there is a time limit. `unlocked` does nothing.
         let waited = unsafe { queue.wait_registered(wait, |queue| queue, sg, select, || ()) };
         if let Waited::Expired(queue) = waited {
             self.changed(queue);

@@ -172,7 +172,7 @@ impl<E> ErrGroup<E> {
     /// started. Go's `SetLimit`.
     ///
     /// # Panics
-    /// If there was a limit, and goroutines that it counts are running.
+    /// Panics if the group has a limit, and goroutines that the limit counts are running.
     ///
     /// # Examples
     /// ```
@@ -221,9 +221,10 @@ impl<E> ErrGroup<E> {
     /// that returns. (In Go, every call returns it.)
     ///
     /// # Panics
-    /// If a function panicked, panics with the payload of the first such panic, once. That takes
-    /// precedence over an error, which the next `wait` returns. The panic hook printed the panic
-    /// when it happened. A function that called `goexit` counts as one that returned no error.
+    /// If a function panicked, panics with the payload of the first such panic, once. The panic
+    /// takes precedence over an error, which the next `wait` returns. The panic hook printed the
+    /// panic when it happened. A function that called `goexit` counts as one that returned no
+    /// error.
     ///
     /// Panics with "ErrGroup: an earlier wait was given the error" if an earlier call returned the
     /// error, even if the group has been used again since.
@@ -260,7 +261,7 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// `Go`.
     ///
     /// # Panics
-    /// If the system has no room for another stack.
+    /// Panics if the system has no room for another stack.
     #[track_caller]
     pub fn go<F>(&self, f: F)
     where
@@ -274,7 +275,7 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// drops `f` and returns false. Go's `TryGo`.
     ///
     /// # Panics
-    /// If the system has no room for another stack.
+    /// Panics if the system has no room for another stack.
     #[track_caller]
     pub fn try_go<F>(&self, f: F) -> bool
     where

@@ -136,7 +136,7 @@ unsafe impl<L: Lookout<Seen = S>, S> Arm for LookArm<L, S> {
     }
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
-        // SAFETY: caller's clause: the lock is held. The reference is used only here.
+        // SAFETY: the caller holds the lock. The reference is used only here.
         let seen = (self.lookout).look(unsafe { self.lookout.place().held() });
         let is_over = seen.is_some();
         self.seen.set(seen);
@@ -145,14 +145,15 @@ unsafe impl<L: Lookout<Seen = S>, S> Arm for LookArm<L, S> {
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, ptr::null_mut(), word, case);
-        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in
-        // place together with its word until `dequeue`. The reference is used only here.
+        // SAFETY: the caller holds the lock. It guarantees that the arm's record is in no queue,
+        // and stays in place together with its word until `dequeue`. The reference is used only
+        // here.
         unsafe { L::queue(self.lookout.place().held()).push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held. The record is in this queue or in none. The
-        // reference is used only here.
+        // SAFETY: the caller holds the lock. The record is in this queue or in none. The reference
+        // is used only here.
         unsafe { L::queue(self.lookout.place().held()).remove(&self.sg) };
     }
 

@@ -26,8 +26,8 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
 use std::time::Duration;
 
-/// Wakes one waiter, or all of them: a condition without a lock. tokio's `Notify`; in Go, a
-/// `chan struct{}` with room for one.
+/// Wakes one waiter, or all of them: a condition without a lock. This is tokio's `Notify`. A Go
+/// program uses a `chan struct{}` with room for one instead.
 ///
 /// If there is no waiter, [`notify_one`](Self::notify_one) is not lost: it stores a permit, with
 /// which the next [`wait`](Self::wait) returns at once. There is at most one permit, however often

@@ -25,8 +25,8 @@ use std::fmt;
 use std::mem;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
-/// Creates a channel for one value. Sending never waits. tokio's `oneshot::channel`; in Go,
-/// `make(chan T, 1)`.
+/// Creates a channel for one value. Sending never waits. This is tokio's `oneshot::channel`. A Go
+/// program uses `make(chan T, 1)` instead.
 ///
 /// # Examples
 /// ```
@@ -206,7 +206,7 @@ impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         point::touch(point::EVERYTHING);
         let left = mem::replace(&mut self.shared.place.lock().progress, Progress::Left);
-        // Dropped after the lock is released: the value's destructor is user code.
+        // This is dropped after the lock is released: the value's destructor is user code.
         drop(left);
     }
 }

@@ -12,8 +12,8 @@
 //!   second look at the clock it has waited for too long.
 //! - No function of a model may panic: loom may run other threads during the unwind, and to std
 //!   those threads would seem to be panicking.
-//! - A thread that spins tries once more, if it is one that [`spins`], and other threads may come
-//!   first.
+//! - A thread spins only for the rounds that [`spins`] gave it. In each round other threads may
+//!   come first.
 //! - `random` is always 0, since loom needs executions that can be repeated.
 
 use crate::prim::Alive;
@@ -32,7 +32,7 @@ pub type Nanos = u64;
 const START: Nanos = 1;
 /// The time of every deadline.
 const LATER: Nanos = 2;
-/// Too long a wait for a waiter.
+/// A wait that is too long for any waiter.
 const LONG: Nanos = 1_000_000_000;
 
 // loom runs all threads of a model on one thread.
@@ -265,7 +265,7 @@ impl WaitReason {
     }
 }
 
-/// A lock of loom's.
+/// A lock that loom checks.
 pub struct RawLock {
     /// Unique in this execution. An older lock has a smaller number.
     number: usize,
@@ -316,7 +316,7 @@ impl RawLock {
     /// The caller holds the lock.
     pub unsafe fn unlock(&self) {
         self.alive.check();
-        // SAFETY: caller's clause: the lock is held, so no other thread accesses the guard.
+        // SAFETY: the caller holds the lock, so no other thread accesses the guard.
         let guard = unsafe { (*self.guard.get()).take() };
         assert!(guard.is_some(), "unlock of a free lock");
     }
@@ -350,7 +350,7 @@ impl Waiter {
     /// Wakes the thread.
     ///
     /// # Safety
-    /// The same as for the real one. Violations fail the model.
+    /// The contract is that of the real one. Violations fail the model.
     pub unsafe fn ready(self) {
         // SAFETY: parkers exist until the execution is over.
         let parker = unsafe { self.0.as_ref() };
@@ -434,7 +434,7 @@ impl Current {
     /// Parks.
     ///
     /// # Safety
-    /// The same as for the real one.
+    /// The contract is that of the real one.
     pub unsafe fn park(
         &self,
         commit: impl FnOnce() -> bool,
@@ -447,7 +447,7 @@ impl Current {
     /// Parks until the deadline at most.
     ///
     /// # Safety
-    /// The same as for the real one.
+    /// The contract is that of the real one.
     pub unsafe fn park_until(
         &self,
         commit: impl FnOnce() -> bool,
@@ -459,13 +459,13 @@ impl Current {
     ) {
         self.park_unless(commit, || {
             TIME.set(LATER);
-            // SAFETY: caller's clause: `expire(arg)` may be called until this returns.
+            // SAFETY: the caller guarantees that `expire(arg)` may be called until this returns.
             unsafe { expire(arg) }
         });
     }
 
-    /// Waits until woken, or until the time is up, which it is at once; but other threads may come
-    /// first.
+    /// Waits until woken, or until the time is up. The time is up at once, but other threads may
+    /// come first.
     fn park_unless(&self, commit: impl FnOnce() -> bool, time_is_up: impl FnOnce() -> bool) {
         // SAFETY: parkers exist until the execution is over.
         let parker = unsafe { self.0.0.as_ref() };

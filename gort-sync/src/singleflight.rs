@@ -162,7 +162,8 @@ impl<K: Eq + Hash, V: Clone> SingleFlight<K, V> {
     /// receiver stops nothing.
     ///
     /// # Panics
-    /// If no goroutine can be started. The flight has then failed for its sharers, too.
+    /// Panics if no goroutine can be started. The flight has then failed for the callers that share
+    /// it, too.
     ///
     /// # Examples
     /// ```

@@ -6,9 +6,9 @@ use gort_runtime::{collided, worth_spinning};
 use std::cell::Cell;
 use std::hint;
 
-/// Rounds of spinning before a goroutine parks (Go's `active_spin`), and the number of pauses in
-/// each.
+/// Number of rounds of spinning before a goroutine parks. Go's `active_spin`.
 const ROUNDS: u32 = 4;
+/// Number of pauses in a round. Go's `active_spin_cnt`.
 const PAUSES: u32 = 30;
 
 /// Returns an iterator over the rounds, which ends early when spinning is not worthwhile. In each

@@ -52,7 +52,7 @@ impl SelectWord {
             .is_ok()
     }
 
-    /// Returns the arm that won; `None` if the time was up, or if the waiter has to look again.
+    /// Returns the arm that won, or `None` if the time was up or the waiter has to check again.
     #[inline]
     pub(crate) fn winner(&self) -> Option<usize> {
         match self.0.load(Acquire) {
@@ -61,12 +61,12 @@ impl SelectWord {
         }
     }
 
-    /// Tries to end the wait because the time is up. For `Current::park_until`.
+    /// Tries to end the wait because the time is up. `Current::park_until` calls this.
     ///
     /// # Safety
     /// `word` points to a `SelectWord` that is alive.
     pub(crate) unsafe fn expire(word: *const ()) -> bool {
-        // SAFETY: caller's clause: `word` points to a `SelectWord` that is alive.
+        // SAFETY: the caller guarantees that `word` points to a `SelectWord` that is alive.
         unsafe { &*word.cast::<SelectWord>() }.interrupt()
     }
 }
@@ -85,7 +85,8 @@ pub(crate) enum Kind {
 /// One waiter in one queue.
 #[derive(Debug)]
 pub(crate) struct Sudog {
-    /// The neighbours in the queue, and whether the record is in one. For `waitqueue.rs` only.
+    /// The neighbours in the queue, and whether the record is in one. Only `waitqueue.rs` uses
+    /// them.
     pub(crate) next: CheckedCell<*const Sudog>,
     pub(crate) prev: CheckedCell<*const Sudog>,
     pub(crate) queued: CheckedCell<bool>,
@@ -154,9 +155,9 @@ impl Sudog {
     #[inline]
     pub(crate) unsafe fn word<'a>(&self) -> Option<&'a SelectWord> {
         // SAFETY: the pointer is null, or points to a word that stays in place while the record is
-        // in a queue (rule 2 of `waitqueue.rs`). Caller's clause: the queue's lock is held, and the
-        // record was in the queue under it. The word's owner takes that lock before the word goes
-        // away.
+        // in a queue (rule 2 of `waitqueue.rs`). The caller holds the queue's lock, and guarantees
+        // that the record was in the queue under it. The word's owner takes that lock before the
+        // word goes away.
         unsafe { self.select.get().as_ref() }
     }
 
@@ -164,11 +165,10 @@ impl Sudog {
     /// true if it did.
     ///
     /// # Safety
-    /// The same as for [`word`](Self::word).
+    /// The requirements are those of [`word`](Self::word).
     #[inline]
     pub(crate) unsafe fn win(&self) -> bool {
-        // SAFETY: caller's clause: the lock of the queue that contained the record just now is
-        // held.
+        // SAFETY: the caller holds the lock of the queue that contained the record just now.
         unsafe { self.word() }.is_none_or(|word| word.win(self.case.get()))
     }
 }

@@ -3,11 +3,11 @@
 //! A waiter (for a mutex, a permit, a timer…) takes the object's lock and looks at the state. If it
 //! has to wait, it enters a queue and parks, which releases the lock. Then either a waker wakes it,
 //! or its time is up; in that case it takes the lock again and removes its record. [`Held::wait`]
-//! does all of this except the look.
+//! does all of this except looking at the state.
 //!
 //! # Why no wake-up is lost
-//! The look and the entry into the queue are one critical section, and the lock is released only
-//! when the waiter can be woken (`Current::park`'s `commit`). A waker either changes the state
+//! Looking at the state and entering the queue are one critical section, and the lock is released
+//! only when the waiter can be woken (`Current::park`'s `commit`). A waker either changes the state
 //! under the lock, or takes the lock after the change in order to look into the queue. If its
 //! critical section comes before the waiter's, the waiter sees the change. If it comes after, the
 //! waker finds the record.
@@ -83,12 +83,12 @@ impl<S> WaitLock<S> {
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
     pub(crate) unsafe fn held(&self) -> &mut S {
-        // SAFETY: caller's clauses: the lock is held, and this is the only reference.
+        // SAFETY: the caller holds the lock, and guarantees that this is the only reference.
         self.inside.with_mut(|inside| unsafe { &mut *inside })
     }
 
-    /// Calls `look` with a pointer for reading. For state that no longer changes and is read
-    /// without the lock.
+    /// Calls `look` with a pointer for reading, without the lock. Use this only for state that no
+    /// longer changes.
     pub(crate) fn with<R>(&self, look: impl FnOnce(*const S) -> R) -> R {
         self.inside.with(look)
     }
@@ -218,29 +218,31 @@ impl<'a, S> Held<'a, S> {
             unlocked();
             true
         };
-        // SAFETY: caller's clauses: the record names us, is in the queue, and carries the word if
-        // there is a time limit. So wakers find us only under the lock, which `commit` releases.
-        // One waker removes the record, wins the word if there is one, and wakes us, once. `commit`
-        // owns the lock's guard; afterwards it only calls `unlocked`, which keeps its clause.
+        // SAFETY: the caller guarantees that the record names us, is in the queue, and carries the
+        // word if there is a time limit. So wakers find us only under the lock, which `commit`
+        // releases. One waker removes the record, wins the word if there is one, and wakes us,
+        // once. `commit` owns the lock's guard; afterwards it only calls `unlocked`, which keeps
+        // its requirement.
         unsafe { park(wait, word, commit) };
         if wait.until.is_none() || word.winner().is_some() {
             return Waited::Woken(sg.success.get());
         }
         let mut held = lock.lock();
-        // SAFETY: caller's clause: the record was in this queue. It is still there, or it is in no
-        // queue because a waker that lost the word removed it.
+        // SAFETY: the caller guarantees that the record was in this queue. It is still there, or it
+        // is in no queue because a waker that lost the word removed it.
         unsafe { queue(&mut held).remove(sg) };
         Waited::Expired(held)
     }
 }
 
-/// Parks until woken or, if there is a time limit, until that wins `word`.
+/// Parks until a waker wakes the caller. If there is a time limit, also returns when the time is up
+/// and wins `word`.
 ///
 /// # Safety
 /// The same as for [`Current::park`]: wakers see the waiter only under locks that the caller holds
 /// and `commit` releases. One of them wakes it, once, having won `word` if there is a time limit.
-/// `commit` does not wait or panic, and uses nothing of the caller's once the last lock has been
-/// released.
+/// `commit` does not wait or panic, and uses nothing that belongs to the caller once the last lock
+/// has been released.
 #[inline]
 pub(crate) unsafe fn park(wait: Wait<'_>, word: &SelectWord, commit: impl FnOnce() -> bool) {
     let Wait {
@@ -251,9 +253,9 @@ pub(crate) unsafe fn park(wait: Wait<'_>, word: &SelectWord, commit: impl FnOnce
         site,
     } = wait;
     current.waits_for(home);
-    // SAFETY: caller's clauses: the waiter is seen only under the locks, one waker wakes it, and
-    // `commit` keeps its limits. `word` is borrowed until this returns. `expire` returns true only
-    // if it has won the word, as every waker must.
+    // SAFETY: the caller guarantees that the waiter is seen only under the locks, that one waker
+    // wakes it, and that `commit` keeps its limits. `word` is borrowed until this returns. `expire`
+    // returns true only if it has won the word, as every waker must.
     unsafe {
         match until {
             None => current.park(commit, reason, site),

@@ -5,7 +5,7 @@
 //! 1. A record is linked, unlinked and filled in only by code with exclusive access to the queue:
 //!    the holder of the lock of the object (channel, mutex…) that owns the queue.
 //! 2. While a record is in a queue, the record and its [`SelectWord`] are alive: the waiter does
-//!    not leave before the record has been removed (a clause of
+//!    not leave before the record has been removed (a requirement of
 //!    [`push_back`](WaitQueue::push_back)).
 //! 3. A waker that removes a record and, if the record has a word, wins the word, has won the right
 //!    to wake the waiter: a [`Won`]. There is one for each wait. The waiter stays where it is until
@@ -63,7 +63,7 @@ impl WaitQueue {
     /// Adds a record at the front, for a waiter that has waited before.
     ///
     /// # Safety
-    /// The same as for [`push_back`](Self::push_back).
+    /// The requirements are those of [`push_back`](Self::push_back).
     #[inline]
     pub(crate) unsafe fn push_front(&mut self, sg: &Sudog) {
         sg.prev.set(ptr::null());
@@ -86,8 +86,8 @@ impl WaitQueue {
         if !sg.queued.get() {
             return;
         }
-        // SAFETY: caller's clause: the record is queued, so it is in this queue. Its neighbours are
-        // in it as well, so they are alive (rule 2).
+        // SAFETY: the caller guarantees that the record is queued, so it is in this queue. Its
+        // neighbours are in it as well, so they are alive (rule 2).
         unsafe {
             match sg.prev.get().as_ref() {
                 Some(prev) => prev.next.set(sg.next.get()),

@@ -18,8 +18,9 @@ use ureq::unversioned::transport::{
 
 /// How long a client may take to send a request, or to read the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Maximum sizes of a request's head and body, in bytes.
+/// Maximum number of bytes in a request's head.
 const LONGEST_HEAD: usize = 8 << 10;
+/// Maximum number of bytes in a request's body.
 const LONGEST_BODY: usize = 1 << 20;
 
 #[gort::main]

@@ -95,7 +95,7 @@ fn echo(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<()> {
     lines.get_mut().flush()
 }
 
-/// Connects, without the handshake.
+/// Connects, but does not perform the handshake yet.
 fn connect(
     addr: SocketAddr,
     config: Arc<ClientConfig>,

@@ -36,8 +36,8 @@
 //! where they block the thread.
 //!
 //! # Soundness
-//! `Send` checks the values that cross threads. What the compiler cannot check is a
-//! *thread-local*: by default a goroutine uses the thread-locals of the thread that happens to run
+//! `Send` checks the values that cross threads. The compiler cannot check the use of
+//! *thread-locals*. By default a goroutine uses the thread-locals of the thread that happens to run
 //! it, and it may change threads at any operation of this crate, even at one that does not wait.
 //!
 //! With `#[gort::main(thread_locals = "own")]`

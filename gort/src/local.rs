@@ -25,9 +25,9 @@ pub const fn inherited_local_key<T: Clone + Send + 'static>(init: fn() -> T) -> 
 /// }
 /// ```
 ///
-/// Each variable is a [`LocalKey`](crate::LocalKey), with the methods of std's. A value stays with
-/// its goroutine, whichever thread runs the goroutine, even across operations that wait. So it does
-/// not have to be `Send`. A goroutine that uses no such variable pays nothing.
+/// Each variable is a [`LocalKey`](crate::LocalKey), with the methods of `std::thread::LocalKey`. A
+/// value stays with its goroutine, whichever thread runs the goroutine, even across operations that
+/// wait. So it does not have to be `Send`. A goroutine that uses no such variable pays nothing.
 ///
 /// With `inherit` the type must be `Clone + Send`. If the parent has a value, the parent clones it
 /// before `go!` returns; otherwise the child begins with the initialiser. This holds for every way

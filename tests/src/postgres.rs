@@ -34,7 +34,7 @@ fn serve(mut stream: &TcpStream, allowed: &Receiver<()>) -> io::Result<()> {
         }
         let text = query.strip_suffix(&[0]).unwrap().to_ascii_uppercase();
         allowed.recv().ok();
-        // The columns (one text, called "a"), the only row, and the command's tag.
+        // The answer has the columns (one text, called "a"), the only row, and the command's tag.
         let column = [
             &[0, 1, b'a', 0][..],
             &[0; 6],
@@ -51,7 +51,7 @@ fn serve(mut stream: &TcpStream, allowed: &Receiver<()>) -> io::Result<()> {
     }
 }
 
-/// Starts the server on a free port of the loopback interface, which it returns.
+/// Starts the server on a free port of the loopback interface, and returns the port.
 ///
 /// The server holds back each answer until it receives from the channel, or until the returned
 /// sender is dropped.

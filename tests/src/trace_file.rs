@@ -161,7 +161,7 @@ impl Trace {
     /// Reads the trace in a file.
     ///
     /// # Panics
-    /// If the file cannot be read or is not a trace.
+    /// Panics if the file cannot be read or is not a trace.
     #[must_use]
     pub fn read(path: &Path) -> Self {
         Self::decode(&fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
@@ -170,7 +170,7 @@ impl Trace {
     /// Decodes the bytes of a trace.
     ///
     /// # Panics
-    /// If the bytes are not a trace.
+    /// Panics if the bytes are not a trace.
     #[must_use]
     pub fn decode(mut bytes: &[u8]) -> Self {
         let mut trace = Self::default();
@@ -303,7 +303,7 @@ impl Trace {
     /// Returns the tracks below the one with this name, with their numbers.
     ///
     /// # Panics
-    /// If there is no such track.
+    /// Panics if there is no such track.
     #[must_use]
     pub fn below(&self, name: &str) -> Vec<(u64, &Track)> {
         let mut named = self.tracks.iter().filter(|(_, track)| track.name == name);
@@ -315,7 +315,7 @@ impl Trace {
     /// Returns the track of the goroutine with this name.
     ///
     /// # Panics
-    /// If there is none, or more than one.
+    /// Panics if there is no such track, or more than one.
     #[must_use]
     pub fn goroutine(&self, name: &str) -> u64 {
         let goroutines = self.below("goroutines");

@@ -111,10 +111,11 @@ claims! {
         };
         run(1_000);
         let before = resident_bytes();
-        // The number has to allow for main, the goroutine that starts, and the one that is started;
-        // for goroutines on other Ps that have started theirs and are about to end; and for one
-        // goroutine per thread that the system took off its core there for so long that its P was
-        // handed on. It must not grow with the generations.
+        // The number has to allow for main, the goroutine that starts, and the one that is started.
+        // It also has to allow for goroutines on other Ps that have started theirs and are about to
+        // end. Last, the system may take a thread off its core for so long that the thread's P is
+        // handed on; so the number has to allow for one goroutine per thread. It must not grow with
+        // the generations.
         let most = run(scaled(1_000_000));
         assert!(most < 100, "{most} at once");
         let grown = resident_bytes().saturating_sub(before);

@@ -103,7 +103,7 @@ claims! {
         assert_eq!((slow.recv(), slow.recv()), (Ok(7), Ok(8)));
         assert!(got.into_iter().eq(1..=8));
         assert_eq!((recv_now(&slow), recv_now(&fast)), (None, None));
-        // The same if an arm of a select reports the lag.
+        // An arm of a select reports lag in the same way.
         for n in 9..=11 {
             tx.send(n).unwrap();
         }
@@ -221,7 +221,7 @@ claims! {
             assert_eq!(recover(|| rx.recv()).unwrap_err().downcast_ref(), Some(&"clone"));
             assert_eq!(select! { v = <-rx => v.unwrap().0 }, 1);
         }
-        // Two values, and two clones.
+        // Two values and two clones have been dropped.
         assert_eq!(drops.load(SeqCst), 4);
     }
 
@@ -252,7 +252,7 @@ claims! {
             });
             assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"dropped"));
             assert_eq!(drops.load(SeqCst), 10);
-            // So is the memory that keeps the values.
+            // The memory that keeps the values has been freed, too.
             assert_eq!(Arc::strong_count(&drops), 1);
         }
     }
@@ -273,7 +273,7 @@ claims! {
         }
         let grown = resident_bytes().saturating_sub(before);
         assert!(grown < 1 << 20, "{grown} bytes");
-        // The same for receivers that were parked.
+        // Receivers that were parked leave nothing behind either.
         for _ in 0..100 {
             let (other_tx, other) = bounded::<()>(0);
             let rx = tx.subscribe();

@@ -69,7 +69,7 @@ functions! {
     PQfinish: fn(*mut Conn);
 }
 
-/// The socket of a connection. It remains the library's.
+/// The socket of a connection. The library keeps it.
 struct Socket(c_int);
 
 impl AsFd for Socket {

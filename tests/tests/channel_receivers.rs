@@ -1,5 +1,5 @@
-//! CC: what the receiving side can do other than receive one value: close, take many, and ask
-//! whether the channel is closed.
+//! CC: closing a channel from the receiving side, receiving many values at once, and asking whether
+//! a channel is closed.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::{TrySendError, never};
@@ -76,7 +76,7 @@ claims! {
                 assert!(tx.clone().try_send(1).is_err());
             }
         }
-        // A channel without senders by design, as a timer's, is not closed.
+        // A channel that never has senders, such as a timer's, is not closed.
         let timer = gort::channel::after(Duration::from_millis(1));
         assert!(!timer.close() && !timer.is_closed());
         assert!(timer.recv().is_ok());

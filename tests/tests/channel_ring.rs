@@ -58,8 +58,8 @@ const TRY_ONLY: Ways = Ways(1);
 const PLAIN: Ways = Ways(3);
 const ALL: Ways = Ways(8);
 
-/// Sends one value in one of the ways. Returns whether it was sent, and drops it if not. `Err`: the
-/// channel is closed.
+/// Sends one value in one of the ways. Returns whether it was sent, and drops it if not. Returns an
+/// error if the channel is closed.
 fn send(tx: &Sender<Value>, value: Value, ways: Ways, random: &mut Random) -> Result<bool, ()> {
     let idle = never::<()>();
     match random.below(ways.0) {
@@ -85,7 +85,7 @@ fn send(tx: &Sender<Value>, value: Value, ways: Ways, random: &mut Random) -> Re
             r = tx <- value => r.map(|()| true).map_err(drop),
             default => Ok(false),
         },
-        // With a promised place, which is filled after a pause or never.
+        // This sends with a promised place, which is filled after a pause or never.
         way => {
             let mut select = Select::new();
             select.send(tx);
@@ -106,7 +106,7 @@ fn send(tx: &Sender<Value>, value: Value, ways: Ways, random: &mut Random) -> Re
                 16 => {
                     let dropped: Result<(), _> = gort::recover(move || {
                         let _operation = operation;
-                        // Without a message, since there are thousands of these.
+                        // The panic has no message, since there are thousands of these.
                         resume_unwind(Box::new(()))
                     });
                     assert!(dropped.is_err());
@@ -119,8 +119,8 @@ fn send(tx: &Sender<Value>, value: Value, ways: Ways, random: &mut Random) -> Re
     }
 }
 
-/// Receives one value in one of the ways. `Ok(None)`: no value came. `Err`: the channel is at its
-/// end.
+/// Receives one value in one of the ways. Returns `Ok(None)` if no value came, and an error if the
+/// channel is at its end.
 fn receive(rx: &Receiver<Value>, ways: Ways, random: &mut Random) -> Result<Option<Value>, ()> {
     let idle = never::<()>();
     match random.below(ways.0) {

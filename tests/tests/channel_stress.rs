@@ -12,7 +12,8 @@ use std::thread;
 
 /// How long each process runs.
 const TIME: Duration = Duration::from_secs(1);
-/// Values have consecutive numbers. Those of one sender are neighbours.
+/// A value: its number, and a count of live values. Numbers are consecutive, and each sender has a
+/// range of them.
 type Value = (usize, Counted);
 const MOST_EACH: u64 = 60;
 
@@ -53,7 +54,7 @@ fn send_all(
         let back = match random.below(4) {
             0 => tx.send(value).err().map(SendError::into_inner),
             1 => {
-                // As a spinning sender does, but not for ever.
+                // Try again like a spinning sender, but not for ever.
                 let mut last = tx.try_send(value);
                 for _ in 0..random.below(20) {
                     if let Err(TrySendError::Full(value)) = last {

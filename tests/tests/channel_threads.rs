@@ -26,7 +26,7 @@ const PAIRINGS: [(Kind, Kind); 4] = [
 /// A duration that no test waits for.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// Starts `f`. Its result comes through the channel.
+/// Starts `f`, and returns the channel that delivers its result.
 fn start<T: Send + 'static>(kind: Kind, f: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
     let (tx, rx) = bounded(1);
     let run = move || drop(tx.send(f()));
@@ -51,7 +51,7 @@ fn values_arrive(from: Kind, to: Kind) {
     }
 }
 
-/// Two of each kind send and two of each receive, on one channel.
+/// Lets two of each kind send and two of each receive, on one channel.
 fn all_kinds_share_a_channel() {
     for cap in [0, 3] {
         let (tx, rx) = bounded(cap);

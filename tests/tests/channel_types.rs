@@ -239,7 +239,7 @@ claims! {
         }
     }
 
-    // RU02: the same for the value of a parked sender.
+    // RU02: the same holds for the value of a parked sender.
     fn a_parked_value_is_not_dropped_with_the_last_receiver() {
         let alive = Arc::new(AtomicUsize::new(0));
         let (tx, rx) = bounded(1);

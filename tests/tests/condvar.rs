@@ -65,7 +65,7 @@ claims! {
             assert_eq!((waiting(CondWait), *mutex.lock()), (n - i, i));
         }
         waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
-        // This one is lost, because there is no waiter.
+        // This notification is lost, because there is no waiter.
         cond.notify_one();
         let late = parked(CondWait, move || drop(cond.wait(mutex.lock())));
         settle();

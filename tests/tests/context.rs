@@ -107,7 +107,7 @@ claims! {
         all.into_iter().for_each(canceled);
     }
 
-    // CX02: waiters too, in whatever way they wait.
+    // CX02: waiters are woken too, in whatever way they wait.
     fn cancel_wakes_all_waiters() {
         let (ctx, cancel) = Context::background().with_cancel();
         let (child, _c) = ctx.with_timeout(LONG);

@@ -174,7 +174,7 @@ claims! {
     // CX16
     fn after_func_runs_once_in_a_goroutine_of_its_own() {
         let ran = Arc::new(AtomicUsize::new(0));
-        // After a cancel, which does not wait for the function.
+        // The function runs after a cancel, which does not wait for it.
         let (ctx, cancel) = Context::background().with_cancel();
         let (tx, rx) = bounded(0);
         let after = ctx.after_func(move || tx.send(gort::current().id()).unwrap());
@@ -186,7 +186,7 @@ claims! {
         assert!(rx.recv().is_err());
         assert!(!after.stop());
 
-        // After a timeout.
+        // It runs after a timeout.
         let (ctx, _cancel) = Context::background().with_timeout(SHORT);
         let (tx, rx) = bounded(0);
         let after = ctx.after_func(move || tx.send(()).unwrap());
@@ -194,7 +194,7 @@ claims! {
         assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
         assert!(!after.stop());
 
-        // A cancel before the timeout, from a parent.
+        // It runs if a parent is cancelled before the timeout.
         let (parent, cancel) = Context::background().with_cancel();
         let (ctx, _t) = parent.with_timeout(LONG);
         for ctx in [&ctx, &parent, &ctx.with_value(1)] {
@@ -204,7 +204,7 @@ claims! {
         settle();
         assert_eq!(ran.load(SeqCst), 3);
 
-        // At once.
+        // It runs at once if the context is already done.
         let (tx, rx) = bounded(1);
         let after = ctx.after_func(move || tx.send(()).unwrap());
         rx.recv().unwrap();
@@ -310,7 +310,7 @@ claims! {
         }
     }
 
-    // CX17: and the reverse.
+    // CX17: the reverse holds, too.
     fn when_done_is_closed_err_is_set() {
         for i in 0..scaled(5_000) {
             let (parent, cancel) = Context::background().with_cancel();

@@ -198,7 +198,8 @@ claims! {
         assert_eq!(group.wait(), Ok(()));
     }
 
-    // SM14: for groups: a panic reaches the waiter and cancels. An exit just ends its goroutine.
+    // SM14: in a group, a panic reaches the waiter and cancels the context. An exit just ends its
+    // goroutine.
     fn wait_panics_with_the_payload_of_a_panic() {
         let (group, ctx) = ErrGroup::<String>::with_context(&Context::background());
         group.set_limit(1);

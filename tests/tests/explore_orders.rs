@@ -44,7 +44,8 @@ fn two_steps_each() -> Vec<u32> {
     log.clone()
 }
 
-/// The same without anything that others could see: between the steps are yields.
+/// Returns the order of two steps in each of two goroutines that share nothing the explorer sees:
+/// there are only yields between the steps.
 fn two_unseen_steps_each() -> Vec<u32> {
     let log = Arc::new(StdMutex::new(Vec::new()));
     let both = [0, 1].map(|who| {
@@ -68,7 +69,7 @@ fn every_order_of_a_small_program_is_run_and_that_is_said() {
         let (orders, report) = outcomes(Options::new().strategy(Strategy::Exhaustive), program);
         assert_eq!(orders.len(), 6, "{orders:?}");
         assert!(report.exhausted && report.schedules < 1_000, "{report:?}");
-        // Without a strategy as well.
+        // Without a strategy all orders are run as well.
         let (orders, report) = outcomes(Options::new(), program);
         assert_eq!((orders.len(), report.exhausted), (6, true));
         for strategy in [Strategy::Random, PCT] {
@@ -153,7 +154,7 @@ fn choices() -> (u32, u32, u32) {
 
 // EX07
 #[gort::test]
-fn what_is_not_whose_turn_it_is_is_chosen_too() {
+fn choices_other_than_the_next_goroutine_are_explored_too() {
     for options in [
         Options::new().strategy(Strategy::Random),
         Options::new().strategy(PCT),

@@ -1,6 +1,6 @@
-//! SC12: many goroutines that enter blocking calls together, without announcing them. They were
-//! found one after another, each after a millisecond or more: beside 300 of them all other
-//! goroutines waited for 300 ms.
+//! SC12: many goroutines that enter blocking calls together, without announcing them. Before the
+//! fix, sysmon found them one after another, each after a millisecond or more: beside 300 of them
+//! all other goroutines waited for 300 ms.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -12,17 +12,19 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
 
-/// It was 300 ms with one P, since each was given a millisecond, whatever else the machine did. On
-/// an idle machine it is 10 to 20 ms now. On a busy machine the kernel often keeps sysmon waiting,
-/// so the quietest of some bursts counts.
+/// Maximum delay in the quietest of some bursts. Before the fix it was 300 ms with one P, since
+/// each sleeper kept the P for a millisecond, whatever else the machine did. On an idle machine it
+/// is 10 to 20 ms now. On a busy machine the kernel often keeps sysmon waiting.
 const LATE: Duration = Duration::from_millis(150);
+/// Number of bursts.
 const BURSTS: usize = 25;
 
 fn sleep_unannounced() {
     thread::sleep(Duration::from_millis(100));
 }
 
-/// Starts `n` goroutines that call `f` at the same time. If `known`, they have waited before.
+/// Starts `n` goroutines that call `f` at the same time. If `known`, the goroutines have waited
+/// before.
 fn burst(n: usize, known: bool, f: fn()) -> Vec<JoinHandle<()>> {
     let (start, started) = bounded::<()>(0);
     let all = (0..n)

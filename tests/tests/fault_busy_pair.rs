@@ -22,7 +22,7 @@ const OTHERS: usize = 48;
 
 fn tries() -> impl Iterator<Item = usize> {
     let start = Instant::now();
-    // With more Ps there is nothing to see.
+    // With more Ps the pair keeps no goroutine waiting.
     (0..).take_while(move |&i| i == 0 || max_procs() == 1 && start.elapsed() < TRIES)
 }
 
@@ -33,7 +33,7 @@ struct BusyPair {
 }
 
 impl BusyPair {
-    /// They count in `rounds` how often they have done so.
+    /// Starts the pair. Its goroutines count in `rounds` how often they have woken each other.
     fn counting(rounds: Arc<AtomicUsize>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (ping, pings) = bounded::<()>(0);

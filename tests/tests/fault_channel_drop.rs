@@ -67,7 +67,7 @@ const FIRST: [First; 2] = [First::Sender, First::Receiver];
 
 /// Drops a channel with five values, of which only one panics.
 fn drop_channel((tx, rx): Channel, first: First, panics: usize, alive: &Arc<AtomicUsize>) {
-    // The ring has been round once.
+    // After these values the ring's positions have gone round once.
     for _ in 0..3 {
         let _alive = Counted::new(alive);
         assert!(
@@ -123,8 +123,8 @@ claims! {
         memory_comes_back(unbounded);
     }
 
-    // RU03, FT09: values that hold ends of their own channel, behind a value whose destructor
-    // panics.
+    // RU03, FT09: values that hold ends of their own channel are dropped even behind a value whose
+    // destructor panics.
     fn senders_that_lie_in_their_own_channel_go_too() {
         struct Sends {
             tx: Option<Sender<Sends>>,
@@ -165,6 +165,7 @@ fn memory_comes_back(channel: fn() -> Channel) {
     let before = LIVE.load(SeqCst);
     rounds(ROUNDS);
     let grown = LIVE.load(SeqCst) - before;
-    // Less than the smallest leak per round, and more than what the runtime allocates once.
+    // The limit is less than the smallest leak per round, and more than what the runtime allocates
+    // once.
     assert!(grown < ROUNDS.cast_signed() * 16, "{grown} bytes more");
 }

@@ -1,5 +1,5 @@
-//! The deadlock report with nested and concurrent `run`, with endless time limits, and while
-//! standard error is locked: never missing, never false.
+//! Tests the deadlock report with nested and concurrent `run`, with endless time limits, and while
+//! standard error is locked. It is never missing and never false.
 //!
 //! A scenario is a process without libtest's threads, which could wake any goroutine. It is this
 //! executable, which becomes the scenario before libtest begins.
@@ -262,7 +262,8 @@ fn scenario(name: &str) {
             assert_eq!(receiver.join().unwrap(), Ok(1));
         }
         "holds stderr" => {
-            // While this thread exists, sysmon looks. Its thread does not hold the lock.
+            // While this thread exists, sysmon looks for the deadlock. Sysmon's thread does not
+            // hold the lock.
             thread::spawn(a_while);
             run(|| {
                 let _lock = stderr().lock();

@@ -54,7 +54,8 @@ claims! {
         assert!(left < full / 1000, "{left} of {full} bytes are left");
     }
 
-    // FT12: in bursts, from one goroutine to another, with some values left after each.
+    // FT12: the memory also comes back after bursts that one goroutine sends to another, with some
+    // values left after each.
     fn it_comes_back_when_another_goroutine_receives() {
         let (tx, rx) = unbounded::<Value>();
         let (ask, asked) = unbounded::<usize>();

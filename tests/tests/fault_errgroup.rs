@@ -1,5 +1,6 @@
 //! The error of an error group is kept for `wait`, whatever else the error does, and one `wait`
-//! gets it. Also, user code that panics in the middle of an operation that others depend on.
+//! gets it. This file also tests user code that panics in the middle of an operation that others
+//! depend on.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::context::Context;
@@ -177,7 +178,7 @@ claims! {
         assert_eq!(drops.load(SeqCst), 3);
     }
 
-    // SM14: for flights: the key's `Hash` panics while the function's panic unwinds.
+    // SM14: the key's `Hash` panics while the panic of a flight's function unwinds.
     fn a_flights_panic_survives_a_hash_that_panics() {
         let (flight, key) = (SingleFlight::new(), Key::default());
         let payload = recover(|| {
@@ -220,7 +221,7 @@ claims! {
         runs.join().unwrap();
         shares.join().unwrap();
         key.panics(false);
-        // Only the map keeps one.
+        // Only the map keeps a value.
         assert_eq!(Arc::strong_count(&panics), 2);
         drop(panics);
         let second = recover(|| flight.run(key.clone(), || unreachable!("an old value is in the way")));
@@ -309,7 +310,7 @@ claims! {
     }
 }
 
-/// A key that hashes as long as it is allowed to.
+/// A key whose `Hash` panics when it is told to.
 #[derive(Clone, Debug, Default)]
 struct Key(Arc<AtomicBool>);
 

@@ -1,6 +1,6 @@
-//! SC11: new goroutines beside computations that never end. They stood still for times that
-//! doubled, up to more than a minute each, because every job that computed for longer than a time
-//! slice put all goroutines on hold that had just been started.
+//! SC11: tests new goroutines beside computations that never end. They once stood still for times
+//! that doubled, up to more than a minute each, because every job that computed for longer than a
+//! time slice put all goroutines on hold that had just been started.
 //!
 //! `GORT_TEST_LONG=1` runs it for a minute instead of some seconds.
 
@@ -163,7 +163,7 @@ fn newcomers_do_not_freeze_beside_three_endless_computations_a_p() {
         "newcomers_do_not_freeze_beside_three_endless_computations_a_p",
         || {
             let outcome = newcomers_beside(3 * max_procs());
-            // It is 100 ms on a machine that does nothing else.
+            // The longest wait is 100 ms on a machine that does nothing else.
             let most = outcome.quantile(1000);
             assert!(most < Duration::from_millis(800), "{most:?}");
         },

@@ -2,9 +2,10 @@
 //! hand in safe code, they free nothing twice: an arm enters one select, its result is taken once,
 //! and the function that sends out of a place is `unsafe`.
 //!
-//! These calls have another form in the version with the fault. So each test has stand-ins for what
-//! is missing in the other version: names that `use gort::__macro::*` brings into a function take
-//! precedence over those of this file.
+//! In the version with the fault these calls have another form. So that the tests compile with both
+//! versions, this file defines stand-ins for what is missing in one of them. If a version has the
+//! real item, `use gort::__macro::*` brings it into the test, where it takes precedence over the
+//! stand-in.
 #![forbid(unsafe_code)]
 #![allow(
     dead_code,

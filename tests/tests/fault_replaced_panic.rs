@@ -29,8 +29,8 @@ fn words(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&str>().copied().unwrap_or("no text")
 }
 
-/// Returns in words how a goroutine ended. (Takes the words of the error, which are the same in
-/// versions with the fault.)
+/// Returns in words how a goroutine ended. (Uses the error's text, which is the same in versions
+/// with the fault.)
 fn end<T>(ended: Result<T, JoinError>) -> String {
     let said = match ended {
         Ok(_) => return "returned".into(),
@@ -43,8 +43,8 @@ fn end<T>(ended: Result<T, JoinError>) -> String {
     }
 }
 
-/// A value that panics when it is dropped, with another one as payload, as often as the number
-/// says. Counts the drops.
+/// A value that panics when it is dropped, unless its number is 0. The payload is another `Bomb`,
+/// whose number is one less. Counts the drops.
 struct Bomb(usize, Arc<AtomicUsize>);
 
 impl Drop for Bomb {
@@ -98,7 +98,7 @@ claims! {
         assert_eq!(words(&*recover(panics).unwrap_err()), "third");
     }
 
-    // FT10: no code of gort's runs between the two.
+    // FT10: no code of gort runs between the two panics.
     fn a_later_panic_that_is_replaced_too_gives_its_own_replacement_or_itself() {
         let caught = recover(|| {
             leave_one_behind();

@@ -193,7 +193,7 @@ claims! {
         } });
     }
 
-    // `go!` drops its copy of a clone that the goroutine takes a part of, or nothing of.
+    // `go!` drops its copy of a clone of which the goroutine takes only a part, or nothing.
     fn the_handle_of_a_goroutine_beside_a_clone() {
         #[derive(Clone)]
         struct Parts {

@@ -153,8 +153,8 @@ fn a_large_frame_without_probes_is_an_overflow_and_not_the_neighbours_loss() {
         return steps_over(bytes.parse().unwrap());
     }
     for options in [debug_with("seed=1"), debug_with("guard=mprotect")] {
-        // A little more than a page; a quarter of a default stack; the largest usual buffer and a
-        // little more; the guard less a page.
+        // The sizes are a little more than a page, a quarter of a default stack, a little more than
+        // the largest usual buffer, and the guard less a page.
         for bytes in [12 * KIB, 48 * KIB, 64 * KIB + 256, 76 * KIB] {
             let ended = run_child(NAME, &bytes.to_string(), &[("GORT_DEBUG", &options)]);
             assert!(
@@ -176,7 +176,7 @@ fn uses(bytes: usize) {
 
 claims! {
     fn a_stack_of_n_bytes_holds_n_bytes() {
-        // The main goroutine's stack, part of which is in use.
+        // This is the main goroutine's stack, part of which is in use.
         uses(8192 * KIB - 8 * KIB);
         for bytes in [32 * KIB, 40_000, 64 * KIB, 128 * KIB, 1024 * KIB] {
             for _ in 0..20 {
@@ -222,7 +222,7 @@ claims! {
         }
     }
 
-    // Checks the same for the stack on which a thread of gort's handles signals.
+    // Checks the same for the stack on which a gort thread handles signals.
     fn the_stack_for_signal_handlers_has_a_guard() {
         let bottom = spawn(|| blocking(|| {
             // SAFETY: the call only reads, and zeroes are a valid structure.

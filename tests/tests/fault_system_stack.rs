@@ -1,5 +1,5 @@
-//! An operation that may wait is refused on the system stack before it has done anything. A call
-//! there keeps no other goroutine from running.
+//! An operation that may wait is refused on the system stack before it has done anything. A call on
+//! the system stack keeps no other goroutine from running.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -59,8 +59,8 @@ impl Crowd {
     }
 }
 
-/// Fails if the goroutines that came `late` were late by a quarter of a `round` of the crowd or
-/// more in the mean. A goroutine that queues behind the whole crowd is late by a round.
+/// Fails if the mean of `late` is a quarter of a `round` of the crowd or more. A goroutine that
+/// queues behind the whole crowd is late by a round.
 fn assert_soon(late: &[Duration], round: Duration) {
     let mean = late.iter().sum::<Duration>() / late.len() as u32;
     assert!(
@@ -69,7 +69,7 @@ fn assert_soon(late: &[Duration], round: Duration) {
     );
 }
 
-/// Returns the least time that five sleeps in a row took, of 50 attempts.
+/// Returns the shortest time, over 50 attempts, that five sleeps in a row took.
 fn least_of_five(sleep: impl Fn(Duration)) -> Duration {
     let five = || {
         let start = Instant::now();
@@ -125,7 +125,8 @@ claims! {
     fn functions_are_called_in_time_beside_goroutines_that_compute() {
         let (tx, rx) = unbounded();
         let crowd = Crowd::start();
-        // From a plain thread: no goroutine needs a turn in order to arm the next timer.
+        // A plain thread arms the timers, so no goroutine needs a turn before the next one is
+        // armed.
         let armer = thread::spawn(move || {
             for _ in 0..50 {
                 let due = Instant::now() + ms(10);

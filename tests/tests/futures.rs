@@ -35,7 +35,8 @@ impl Future for Countdown {
     }
 }
 
-/// Returns a future that ends when `start` has called what it was given the waker for.
+/// Returns a future that ends when a value arrives on a channel. The first poll calls `start` with
+/// the waker and the sender.
 fn woken_by(start: impl Fn(Waker, Sender<u32>)) -> impl Future<Output = u32> {
     let (tx, rx) = bounded(1);
     let mut started = false;
@@ -160,7 +161,7 @@ claims! {
             };
             let open = go!(move || {
                 if !ended {
-                    // Not before a goroutine awaits it.
+                    // The goroutine does not end before another one awaits it.
                     while !goroutines().iter().any(|info| info.name.as_deref() == Some("await")) {
                         yield_now();
                     }

@@ -228,7 +228,7 @@ claims! {
                     go!(clone [running, beside]; {
                         gort::blocking(|| thread::sleep(until.saturating_duration_since(Instant::now())));
                         beside.fetch_add(running.fetch_add(1, SeqCst), SeqCst);
-                        // Too short to lose the P.
+                        // This is too short to lose the P.
                         thread::sleep(Duration::from_micros(200));
                         running.fetch_sub(1, SeqCst);
                     })

@@ -221,7 +221,7 @@ claims! {
     }
 
     fn threads_that_are_no_longer_needed_end() {
-        // One thread for each call. An idle thread ends after 5 s.
+        // Each call needs a thread. An idle thread ends after 5 s.
         const CALLS: usize = 40;
         let calls: Vec<_> = (0..CALLS)
             .map(|_| go!(|| blocking(|| thread::sleep(Duration::from_millis(300)))))

@@ -221,7 +221,8 @@ claims! {
         let other = Log::default();
         let inner = Arc::clone(&other);
         logging(&log).run(move || {
-            // These start goroutines of this run: two functions, and a scope's with a child.
+            // The functions of a timer and of a context, and a scope's goroutine with its child,
+            // belong to this run.
             let (tx, rx) = bounded(0);
             let _timer = after_func(Duration::from_millis(1), move || tx.send(1).unwrap());
             assert_eq!(rx.recv(), Ok(1));

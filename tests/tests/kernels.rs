@@ -1,5 +1,6 @@
-//! GK: the kernels of bugs that `gort_tests::kernels` describes. Those that get stuck are reported
-//! with what each goroutine waits for. Corrected, each runs a thousand times.
+//! GK: the kernels of bugs that `gort_tests::kernels` describes. Kernels that get stuck are
+//! reported with what each goroutine waits for. The corrected program of each kernel runs a
+//! thousand times.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;

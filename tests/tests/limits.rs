@@ -19,8 +19,8 @@ fn ended_well(ended: &Ended) -> bool {
     ended.status.success() && ended.stdout.contains("1 passed")
 }
 
-/// Starts `n` goroutines that wait together, each with a stack of `stack` bytes. Also returns what
-/// lets them end.
+/// Starts `n` goroutines that wait together, each with a stack of `stack` bytes. Also returns the
+/// sender whose drop lets them end.
 fn waiting_together(n: usize, stack: usize) -> io::Result<(Vec<JoinHandle<()>>, Sender<()>)> {
     let (release, gate) = bounded::<()>(0);
     let all: io::Result<Vec<_>> = (0..n)
@@ -150,7 +150,7 @@ fn under_a_limit(role: &str) {
         let stack = 256 * KIB;
         let some = waiting_together(160, stack).unwrap();
         settle();
-        // As many as fit, and then some small blocks.
+        // This starts goroutines until no more stacks fit.
         let mut more = Vec::new();
         let error = loop {
             match waiting_together(1, stack) {
@@ -239,7 +239,7 @@ fn refuse(call: libc::c_long, third: Option<u32>, errno: i32) {
         load(mem::offset_of!(libc::seccomp_data, nr) as u32),
         skip_unless(call as u32, 3),
         load(third_at),
-        // Always equal if the argument does not matter.
+        // If the argument does not matter, this continues with the next instruction.
         third.map_or(op(libc::BPF_JMP | libc::BPF_JA, 0, 0, 0), |third| {
             skip_unless(third, 1)
         }),
@@ -301,7 +301,7 @@ fn a_system_call_that_is_refused_in_any_way_is_done_without() {
             "epoll_pwait2" => refuse(libc::SYS_epoll_pwait2, None, errno),
             "membarrier" => refuse(libc::SYS_membarrier, None, errno),
             "guard" => refuse(libc::SYS_madvise, Some(GUARD_INSTALL), errno),
-            // After the guards are known to work.
+            // This refuses guards after they are known to work.
             _ => runtime::run(move || {
                 spawn(|| ()).join().unwrap();
                 refuse(libc::SYS_madvise, Some(GUARD_INSTALL), errno);

@@ -61,7 +61,8 @@ claims! {
         assert_eq!((goroutine.join().unwrap(), x), (11, 2));
     }
 
-    // GO01: options, callee and arguments, in source order, before the goroutine starts.
+    // GO01: options, callee and arguments are evaluated in source order, before the goroutine
+    // starts.
     fn operands_of_a_call_are_evaluated_here_in_source_order() {
         let log = Arc::new(Mutex::new(Vec::new()));
         let say = |what| log.lock().push(what);
@@ -183,7 +184,7 @@ claims! {
         }
         assert_eq!(go!(name = format!("g{}", 5); name()).join().unwrap().as_deref(), Some("g5"));
         assert_eq!(go!(name()).join().unwrap(), None);
-        // At least 4 MiB, on a stack of 16 MiB: the default of 256 KiB would not do.
+        // This uses at least 4 MiB of a stack of 16 MiB: the default of 256 KiB would not do.
         let x = Arc::new(4_096);
         let goroutine = go!(stack = 16 << 20, clone [x], name = "deep"; { (descend(*x), name()) });
         assert_eq!(goroutine.join().unwrap(), (4_096, Some("deep".to_owned())));

@@ -40,14 +40,15 @@ fn hogs(n: usize) -> (Arc<AtomicBool>, Arc<AtomicUsize>, Vec<JoinHandle<()>>) {
 claims! {
     // SC11
     fn a_thousand_hogs_leave_a_ticker_usable_and_do_not_get_a_thread_each() {
-        // It has slept once before the hogs come, so it is known not to be one.
+        // This goroutine has slept once before the hogs come, so it is known not to be one.
         sleep(Duration::from_millis(1));
         let (stop, started, all) = hogs(1_000);
         for _ in 0..100 {
             sleep(Duration::from_millis(1));
         }
-        // For each P, two compute without a P, and on a machine with fewer cores a few more that
-        // the P finds between two holds. Then there are sysmon, the harness, and idle Ms.
+        // For each P, two hogs compute without a P. On a machine with fewer cores there are a few
+        // more, which the P finds between two holds. Then there are sysmon, the harness, and idle
+        // Ms.
         let (most, threads) = (10 * max_procs() + 40, threads());
         assert!(threads <= most, "{threads} threads, {} started", started.load(Relaxed));
         stop.store(true, Relaxed);
@@ -56,7 +57,7 @@ claims! {
     }
 
     // SC11
-    fn innocent_newcomers_get_their_turn_among_hogs() {
+    fn new_goroutines_get_their_turn_among_hogs() {
         sleep(Duration::from_millis(1));
         let (stop, _, all) = hogs(8 * max_procs());
         let newcomers: Vec<_> = (0..100).map(|i| spawn(move || i)).collect();
@@ -104,7 +105,7 @@ claims! {
         }
     }
 
-    // SC12: goroutines that have computed, that have slept, and that were about to.
+    // SC12: the goroutines have computed, have slept, or were about to sleep.
     fn threads_that_are_not_needed_any_more_end() {
         sleep(Duration::from_millis(1));
         let (stop, _, all) = hogs(4 * max_procs());

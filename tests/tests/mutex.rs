@@ -202,7 +202,7 @@ claims! {
         starves(|mutex| Some(mutex.lock()));
     }
 
-    // MU07: the same with a time limit.
+    // MU07: the same holds with a time limit.
     fn a_waiter_with_a_time_limit_that_starves_is_handed_the_lock() {
         starves(|mutex| mutex.lock_timeout(Duration::from_secs(100)).ok());
     }
@@ -243,9 +243,9 @@ claims! {
         settle();
         assert_eq!(waiting_for_a_mutex(), 1_000);
         let threads = fs::read_dir("/proc/self/task").unwrap().count();
-        // Far fewer threads than waiters. The number itself depends on the machine: on a busy one
-        // sysmon takes the P of an M that the kernel has not run for 10 ms, and starts a thread for
-        // the P (45 threads were seen with 8 Ps on 2 cores).
+        // There are far fewer threads than waiters. The number itself depends on the machine: on a
+        // busy one sysmon takes the P of an M that the kernel has not run for 10 ms, and starts a
+        // thread for the P (45 threads were seen with 8 Ps on 2 cores).
         assert!(threads < 200, "{threads} threads");
         let (ping, pings) = bounded(0);
         let (pong, pongs) = bounded(0);

@@ -64,7 +64,7 @@ claims! {
     fn a_waiter_that_gives_up_leaves_the_lock_to_those_behind() {
         let mutex = leaked(Vec::new());
         let held = mutex.lock();
-        // At the first, the middle and the last position.
+        // The waiters that give up are at the first, the middle and the last position.
         let (mut limited, mut others) = (Vec::new(), Vec::new());
         for i in 0..5 {
             if i % 2 == 1 {
@@ -112,7 +112,7 @@ claims! {
         }
         let request = mutex.lock_request();
         for _ in 0..3 {
-            // By reference: the request can be used again.
+            // The request is taken by reference, so it can be used again.
             select! { mut guard = <-request => *guard += 1 }
         }
         let guard = select! { guard = <-mutex.lock_request(), if true => guard };

@@ -43,7 +43,7 @@ fn round_trip(mut stream: &TcpStream, message: &[u8]) {
     assert!(back == message, "what comes back is what was sent");
 }
 
-/// Waits until `holds`, which other goroutines or processes are about to bring about.
+/// Waits until `holds` returns true. Other goroutines or processes are about to make it so.
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let patience = Instant::now() + Duration::from_secs(60);
     while !holds() {
@@ -312,8 +312,8 @@ claims! {
         }
         settle();
         assert!(waiting(WaitReason::IoWait) >= 1001, "each connection has a goroutine that waits");
-        // Far fewer threads than connections. The number itself depends on the machine: on a busy
-        // one sysmon hands on the P of each M that the kernel has not run for 10 ms.
+        // There are far fewer threads than connections. The number itself depends on the machine:
+        // on a busy one sysmon hands on the P of each M that the kernel has not run for 10 ms.
         assert!(threads() < 200, "{} threads", threads());
         drop(streams);
         listener.close();

@@ -189,7 +189,8 @@ claims! {
     fn a_waiter_is_spared_by_a_deadline_that_moves_away() {
         let (near, far) = pair();
         far.set_read_deadline(after(30 * MS)).expect("set");
-        // Not by `parked`, because the deadline may pass before the other goroutines have parked.
+        // This does not use `parked`, because the deadline may pass before the other goroutines
+        // have parked.
         let waits = go!(clone [far]; { read_one(&far) });
         while waiting(WaitReason::IoWait) == 0 && !waits.is_finished() {
             yield_now();
@@ -388,7 +389,7 @@ claims! {
         let (_near, far) = pair();
         far.set_read_deadline(after(LONG)).expect("set");
         let reads = reader(&far);
-        // Gives sysmon time to find out.
+        // Gives sysmon time to notice that the process is idle.
         sleep(500 * MS);
         let before = processor_time();
         sleep(1000 * MS);

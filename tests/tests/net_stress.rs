@@ -43,7 +43,7 @@ fn message(tag: u32, len: usize) -> Vec<u8> {
     tag.to_le_bytes().into_iter().cycle().take(len).collect()
 }
 
-/// Runs one connection: bytes there and back until something ends it.
+/// Runs one connection: sends bytes and reads them back until something ends it.
 fn life(addr: SocketAddr, random: &mut Random) {
     let stream = TcpStream::connect(addr).expect("connect");
     let tag = random.below(u64::from(u32::MAX)) as u32;
@@ -184,8 +184,8 @@ claims! {
         }
         stop.store(true, Relaxed);
         let yields: u32 = yielding.join().expect("join");
-        // Each needs some thousands. The monitor would poll only after 10 ms, which is tens of
-        // thousands and more.
+        // Each round trip needs some thousands of yields. The monitor would poll only after 10 ms,
+        // which is the time of tens of thousands of yields and more.
         let most = if cfg!(debug_assertions) { 1_000_000 } else { 5_000_000 };
         assert!(yields < most, "{yields} yields during 100 round trips");
     }
@@ -195,13 +195,13 @@ claims! {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let accepting = parked(WaitReason::IoWait, move || listener.accept().is_ok());
         for _ in 0..100 {
-            // All sleep but for this timer.
+            // All goroutines sleep, and only this timer wakes one.
             sleep(Duration::from_micros(500));
         }
         let (tx, rx) = bounded(0);
         let outside = thread::spawn(move || {
             for i in 0..100 {
-                // Long enough for the poller to fall asleep.
+                // This is long enough for the poller to fall asleep.
                 thread::sleep(Duration::from_micros(500));
                 tx.send(i).expect("main receives");
             }
@@ -259,8 +259,8 @@ claims! {
         }
     }
 
-    // The same for a goroutine whose M has no P to put into the idle list, and sleeps only for this
-    // goroutine.
+    // The same holds for a goroutine whose M has no P to put into the idle list, and sleeps only
+    // for this goroutine.
     fn a_wired_goroutine_that_has_lost_its_p_waits_while_the_runtime_sleeps() {
         watched();
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");

@@ -31,8 +31,8 @@ fn pipe() -> OwnedFd {
     io::pipe().expect("a pipe").0.into()
 }
 
-/// Returns what this executable prints when it runs `test` with these descriptors as 3 and 4. `pid`
-/// is `$$` for its own.
+/// Returns what this executable prints when it runs `test` with these descriptors as 3 and 4. A
+/// `pid` of `$$` stands for its own number.
 fn said(test: &str, fds: [OwnedFd; 2], pid: &str) -> String {
     let exe = std::env::current_exe().expect("a path");
     let mut command = Command::new("sh");

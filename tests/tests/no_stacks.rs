@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
-/// Returns a number of goroutines that exceeds the system's stacks. `None` if the system has more
-/// than a test should use.
+/// Returns a number of goroutines that is larger than the number of stacks for which the system has
+/// room, or `None` if that is more than a test should use.
 fn too_many() -> Option<usize> {
     let limit = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
     let limit: usize = limit.trim().parse().unwrap();
@@ -64,7 +64,7 @@ fn wait_together() -> (Arc<AtomicUsize>, Vec<JoinHandle<()>>, Sender<()>) {
     (begun, all, release)
 }
 
-/// Waits until no more goroutines start to run.
+/// Waits until no more goroutines start to run, and returns how many have started.
 fn until_no_goroutine_begins(begun: &AtomicUsize) -> usize {
     loop {
         let before = begun.load(Relaxed);
@@ -120,7 +120,7 @@ fn if_no_stack_can_come_the_program_ends_with_advice() {
         return;
     }
     for procs in ["1", "2"] {
-        // A process of libtest's has other threads, which might act, so this is a program.
+        // A process of libtest has other threads, which might act, so this is a program.
         let ended = Command::new(env!("CARGO_BIN_EXE_scenario"))
             .arg("stuck-without-stacks")
             .env("GORT_DEBUG", "guard=mprotect")

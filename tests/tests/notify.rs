@@ -110,7 +110,7 @@ claims! {
             c.join().unwrap();
             d.join().unwrap();
             if a.join().unwrap() {
-                // B had none before, and gets one now.
+                // B had no permit before, and gets one now.
                 by_notify += 1;
                 notify.notify_one();
             } else {

@@ -31,7 +31,7 @@ const WAITS: usize = 50;
 
 /// Asks which cache a call has and on which thread it runs.
 const ASK: Layout = layout(1 << 12);
-/// Asks the same, after an operation of gort's that makes a goroutine continue elsewhere.
+/// Asks the same, after a gort operation that makes a goroutine continue elsewhere.
 const ASK_AND_YIELD: Layout = layout(1 << 13);
 /// Uses up the stack.
 const RECURSE: Layout = layout(1 << 14);
@@ -86,7 +86,7 @@ fn here() -> Answer {
 struct Caching;
 
 impl Caching {
-    const MOST: usize = 32;
+    const MAX_BLOCKS: usize = 32;
 
     fn is_cached(layout: Layout) -> bool {
         layout.size() == 64 && layout.align() <= 16
@@ -127,7 +127,7 @@ unsafe impl GlobalAlloc for Caching {
             deep(0);
         }
         if layout == FAIL {
-            // SAFETY: the thread's own `errno`.
+            // SAFETY: the pointer is to this thread's own `errno`.
             unsafe { *libc::__errno_location() = libc::ENOMEM };
             return ptr::null_mut();
         }
@@ -150,7 +150,7 @@ unsafe impl GlobalAlloc for Caching {
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         let kept = Self::is_cached(layout)
             && Self::using(|cache| {
-                let room = cache.blocks.get() < Self::MOST;
+                let room = cache.blocks.get() < Self::MAX_BLOCKS;
                 if room {
                     // SAFETY: the caller has given the block up, and it has room for an address.
                     unsafe { at.cast::<*mut u8>().write(cache.free.get()) };
@@ -304,7 +304,7 @@ moving! {
             }
             ptr::null_mut()
         }
-        /// Returns whether all is well in the child.
+        /// Returns whether the allocator works in the child.
         fn child() -> bool {
             if answer(&ALLOCATOR, ASK).cache != cache() {
                 return false;
@@ -325,8 +325,8 @@ moving! {
         many(16, |_| {
             for _ in 0..3 {
                 assert_ne!(answer(&ALLOCATOR, ASK).cache, cache());
-                // SAFETY: the child allocates, for which libc is prepared, starts threads of
-                // libc's, and ends.
+                // SAFETY: the child allocates, for which libc is prepared, starts libc threads, and
+                // ends.
                 let status = unsafe {
                     match libc::fork() {
                         0 => libc::_exit(if child() { 0 } else { 1 }),

@@ -30,7 +30,7 @@ fn this_thread() -> u64 {
     unsafe { libc::pthread_self() }
 }
 
-// SAFETY: forwards to the system's allocator.
+// SAFETY: this forwards to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if THREAD.load(Relaxed) == this_thread() {
@@ -234,7 +234,7 @@ claims! {
         assert_eq!(Arc::strong_count(&captured), 2);
         assert_eq!(*lazy, 6);
         assert_eq!(Arc::strong_count(&captured), 1);
-        // After a panic, and if the function was never called.
+        // It is dropped after a panic, too, and if the function was never called.
         let in_panic = captured.clone();
         let failing: LazyLock<i32, _> = LazyLock::new(move || panic!("{in_panic}"));
         assert_eq!(panics(|| *failing), "5");

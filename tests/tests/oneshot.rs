@@ -86,7 +86,7 @@ claims! {
         let (tx, rx) = oneshot::channel();
         let (ready_tx, ready) = bounded(1);
         for n in 0..1_000 {
-            // Ready before the select looks, and while it is parked.
+            // The other arm becomes ready before the select looks, or while it is parked.
             if n % 2 == 0 {
                 ready_tx.send(n).unwrap();
             } else {

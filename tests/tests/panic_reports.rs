@@ -29,7 +29,7 @@ fn dies(test: &'static str, times: usize, messages: &[&str], child: fn()) {
         for procs in ["1", "2", "8"] {
             let vars = [("GORT_MAXPROCS", procs), ("GORT_PANIC", "abort")];
             let ended = run_child(test, "main", &vars);
-            // Only a double panic ends by a signal.
+            // Only a double panic ends the process by a signal.
             let status_2 = ended.status.code() == Some(2);
             let double = ended.stderr.contains("panic in a destructor") && !ended.status.success();
             assert!(status_2 || double, "{procs} Ps: {ended:?}");
@@ -195,7 +195,7 @@ fn words<T>(caught: Result<T, Box<dyn Any + Send>>) -> &'static str {
     }
 }
 
-// PA18: std aborts here. It must not hang, in either mode.
+// PA18: std aborts here. The process must not hang, in either mode.
 #[test]
 fn a_message_that_panics_while_it_is_rendered_ends_the_process() {
     struct Panics;
@@ -318,8 +318,8 @@ fn a_panics_message_is_headed_by_its_goroutine() {
     assert_eq!(headed.count(), 2, "{lines:?}");
 }
 
-// The heading comes before a hook that was set before the start as well. A hook that is set later
-// replaces both.
+// If a hook was set before the start, the heading comes before what that hook prints. A hook that
+// is set later replaces both.
 #[test]
 fn a_hook_found_at_the_start_is_headed_and_a_later_one_replaces_both() {
     const NAME: &str = concat!(

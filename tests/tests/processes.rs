@@ -32,7 +32,7 @@ fn endless() -> Child {
     Command::new("sleep").arg("1000").spawn().unwrap()
 }
 
-/// Returns the kernel's letter for the state of a process, `None` if there is no such process.
+/// Returns the kernel's letter for the state of a process, or `None` if there is no such process.
 fn state_of(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(')').next()?.trim_start().chars().next()

@@ -194,7 +194,7 @@ claims! {
             return;
         }
         let stop = Arc::new(AtomicBool::new(false));
-        // One for each P, with main: none of the Ps is ever idle.
+        // With main there is one goroutine for each P, so no P is ever idle.
         let others: Vec<_> = (1..PS)
             .map(|_| {
                 let stop = stop.clone();

@@ -29,7 +29,7 @@ fn cpu_time() -> Duration {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: writes `t`.
+    // SAFETY: the call writes `t`.
     let failed = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut t) };
     assert_eq!(failed, 0);
     Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
@@ -448,9 +448,9 @@ claims! {
         let peer = go!(move || {
             while !stop.load(Relaxed) && pings.recv().is_ok() && pong.send(()).is_ok() {}
         });
-        // Between two turns of this goroutine the pair does many exchanges or few. Most exchanges
-        // must be in turns with many. This does not hold at first, and a busy machine may leave the
-        // pair no whole time slice for a while.
+        // In each pause between two turns of this goroutine the pair does many exchanges or few.
+        // Most exchanges must belong to a pause with many. This does not hold at first, and a busy
+        // machine may leave the pair no whole time slice for a while.
         let (since, mut before, mut most, mut among_many) = (Instant::now(), 0, 0, 0);
         let elapsed = |ms| since.elapsed() > Duration::from_millis(ms);
         let mut start = 0;
@@ -553,7 +553,7 @@ claims! {
             // The turns need not be spread evenly.
             return;
         }
-        // The goroutines do much work, and little.
+        // The goroutines do much work at first, and little in the second round.
         for (steps, turns_apart) in [(20_000, 16), (100, 40)] {
             let (stop, stopped) = flag();
             let crowd = |sleeps: bool| -> Vec<JoinHandle<usize>> {
@@ -643,7 +643,8 @@ claims! {
         assert!(sum(players) > 0);
     }
 
-    // SC15: compared with std threads that do the same, so that a busy machine slows both.
+    // SC15: the time is compared with that of std threads that do the same, so that a busy machine
+    // slows both.
     fn idle_workers_steal_from_a_producer() {
         let jobs = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
         const STEPS: usize = if cfg!(debug_assertions) { 3_000 } else { 20_000 };

@@ -209,7 +209,8 @@ claims! {
             select.send(&tx);
             let operation = select.select();
             assert_eq!(tx.len(), cap - 1);
-            // Whatever the other goroutines try, before and after some of them have waited.
+            // Other senders find no place, whatever they try, before and after some of them have
+            // waited.
             for _ in 0..10 {
                 assert!(tx.try_send(1).is_err());
                 assert!(!sends_now(&tx, 1));
@@ -406,7 +407,7 @@ claims! {
         }
     }
 
-    // Here the promising side was the parked one.
+    // In this test the side that promises the value was parked.
     fn a_promise_that_was_won_while_waiting_is_kept_after_a_pause() {
         for way in 0..4 {
             let (tx, rx) = bounded(0);

@@ -18,7 +18,7 @@ const CHANNELS: u64 = 4;
 /// A channel as in Go, with both of its ends.
 type Chan = (Sender<(u64, Counted)>, Receiver<(u64, Counted)>);
 
-/// What a goroutine has sent and received: the sums.
+/// The sum of the numbers that a goroutine has sent, and the sum of those that it has received.
 #[derive(Default)]
 struct Sums {
     sent: u64,
@@ -64,7 +64,7 @@ fn select_all(
         let chosen = match random.below(4) {
             0 => select.try_select().ok(),
             1 => {
-                // Only a hint: another goroutine may have been faster.
+                // This is only a hint: another goroutine may have been faster.
                 let hint = select.ready_timeout(Duration::from_micros(200)).is_ok();
                 hint.then(|| select.try_select().ok()).flatten()
             }
@@ -121,13 +121,13 @@ fn round(random: &mut Random, caps: [usize; CHANNELS as usize], context: &str) {
         }
     }
     drop(tx);
-    // A plain goroutine that is overtaken and overtakes. Every second value comes back.
+    // This goroutine has no selects: it uses plain operations, and sends every second value back.
     let plain = {
         let (channels, left) = (channels.clone(), left.clone());
         let mut own = random.clone();
         spawn(move || {
             while left.load(SeqCst) > 0 {
-                // With a buffer this goroutine may never have to wait.
+                // If the channels have buffers, this goroutine might never wait. So it yields.
                 yield_now();
                 let (tx, rx) = &channels[own.below(CHANNELS) as usize];
                 if let Ok(value) = rx.recv_timeout(Duration::from_micros(50)) {
@@ -240,7 +240,7 @@ claims! {
                             if answered == EACH {
                                 select.remove(receive);
                             }
-                            // A goroutine that only looks on must be told as well.
+                            // A select that only asks what is ready must be woken as well.
                             if asked % 3 == 0 {
                                 select.ready();
                             }

@@ -61,7 +61,7 @@ claims! {
         }
     }
 
-    // SE04: a send that is ready only after a look under the lock.
+    // SE04: the send is ready, but only a check under the lock can tell.
     fn a_send_to_a_waiting_receiver_gets_its_share_beside_a_channel() {
         let (_tx, rx) = filled(PICKS);
         let (out, sink) = bounded(0);

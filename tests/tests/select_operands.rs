@@ -230,7 +230,7 @@ claims! {
         assert_eq!(alive.load(SeqCst), 0);
     }
 
-    // SE24: the same for variables, each of which stays with its owner.
+    // SE24: the same holds for variables, each of which stays with its owner.
     fn the_variables_of_losing_arms_stay() {
         let alive = Arc::new(AtomicUsize::new(0));
         let (tx, rx) = unbounded();
@@ -249,7 +249,7 @@ claims! {
         assert_eq!(alive.load(SeqCst), 0);
     }
 
-    // SE24: for a parked select whose arms a peer completes.
+    // SE24: the same holds for a parked select whose arms a peer completes.
     fn values_of_parked_send_arms_are_dropped_once() {
         let alive = Arc::new(AtomicUsize::new(0));
         for chosen in 0..2 {

@@ -280,7 +280,7 @@ enum Outcome {
 
 /// The capacities of the channels in the stress test.
 const CAPS: [usize; 4] = [0, 0, 1, 3];
-/// Main, five goroutines and two threads.
+/// The number of workers: main, five goroutines and two threads.
 const WORKERS: usize = 8;
 
 /// One participant of the stress test. The channels of an epoch are closed at its end.

@@ -26,7 +26,7 @@ const PAIRINGS: [(Kind, Kind); 4] = [
     (Thread, Thread),
 ];
 
-/// Starts `f`. Its result comes through the channel.
+/// Starts `f`, and returns the channel that delivers its result.
 fn start<T: Send + 'static>(kind: Kind, f: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
     let (tx, rx) = bounded(1);
     let run = move || drop(tx.send(f()));

@@ -260,7 +260,7 @@ claims! {
         one.split(2).unwrap().forget();
         drop(one);
         assert_eq!(semaphore.available_permits(), 3);
-        // A permit for 0, and the empty rest of a permit.
+        // A permit for 0, and the empty rest of a permit, return nothing.
         semaphore.acquire(0).forget();
         let mut rest = semaphore.acquire(1);
         drop(rest.split(1));
@@ -524,7 +524,7 @@ claims! {
         assert_eq!(semaphore.available_permits(), 0);
     }
 
-    // SM16: while permits are acquired and released.
+    // SM16: permits are forgotten while others are acquired and released.
     fn forgotten_permits_are_gone_while_others_are_in_use() {
         let semaphore = Semaphore::new(100);
         let users: Vec<_> = (1..5)

@@ -35,8 +35,8 @@ fn kill_and_see(signal: Signal) {
     assert_eq!(seen.recv(), Ok(signal));
 }
 
-/// Installs a handler that stays. For tests at whose end a signal may still be on its way to a
-/// thread, where it must not have its default effect.
+/// Installs a handler that stays. This is for tests at whose end a signal may still be on its way
+/// to a thread, where it must not have its default effect.
 fn catch_for_good(signal: Signal) -> &'static Signals {
     Box::leak(Box::new(notify(&[signal])))
 }
@@ -129,7 +129,7 @@ claims! {
                         sleep(Duration::from_micros(50));
                     }
                     if n % 64 == 0 {
-                        // A goroutine that begins and ends in between.
+                        // This goroutine begins and ends in between.
                         go!(|| ()).join().unwrap();
                     }
                 }
@@ -329,7 +329,7 @@ claims! {
     fn a_goroutine_that_polls_finds_it_while_every_p_computes() {
         catch_for_good(Signal::SIGUSR1);
         let hogs: Vec<_> = (0..gort::runtime::max_procs()).map(|_| go!(move || {
-            // Its own receiver: each receiver gets each signal.
+            // This goroutine has its own receiver: each receiver gets each signal.
             let signals = notify(&[Signal::SIGUSR1]);
             while signals.try_recv().is_err() {
                 std::hint::spin_loop();
@@ -628,7 +628,7 @@ fn a_goroutine_that_waits_for_a_signal_is_not_in_a_deadlock() {
             "waits in a select",
             "waits for a context",
         ] {
-            // At once, and after the monitor has gone to sleep.
+            // The signal comes at once, or after the monitor has gone to sleep.
             for rest in [0, 300] {
                 let mut child = signalled(name, procs, nothing);
                 child.says("ready");

@@ -72,8 +72,9 @@ fn has_moved() {
     assert!(moved != 0 || !always_migrates());
 }
 
-/// The body of a goroutine. Works and waits, checks that its argument `brought` and an array on its
-/// stack are unchanged, and then ends in a random way. `brought` identifies the goroutine.
+/// Runs as the body of a goroutine: works and waits, checks that its argument `brought` and an
+/// array on its stack are unchanged, and then ends in a random way. `brought` identifies the
+/// goroutine.
 fn travel<const N: usize>(
     brought: [u64; N],
     alive: Counted,
@@ -240,8 +241,8 @@ fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
     });
 }
 
-/// Returns a number of goroutines that exceeds the system's stacks if guards use mappings. `None`
-/// if the system has more than a test should use.
+/// Returns a number of goroutines that is larger than the number of stacks for which the system has
+/// room if guards use mappings, or `None` if that is more than a test should use.
 fn too_many() -> Option<u64> {
     let limit = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
     let limit: u64 = limit.trim().parse().unwrap();
@@ -302,8 +303,8 @@ fn stacks_run_out_and_come_back_at_the_limit_of_mappings() {
     });
 }
 
-/// Waits until no more goroutines start. (On a slow machine this may end early, which makes the
-/// test weaker and not wrong.)
+/// Waits until no more goroutines start, and returns how many have started. (On a slow machine this
+/// may end early, which makes the test weaker and not wrong.)
 fn until_no_goroutine_begins(begun: &AtomicUsize) -> usize {
     loop {
         let before = begun.load(SeqCst);

@@ -294,7 +294,7 @@ claims! {
         };
         let before = resident_bytes();
         go();
-        // 20 MiB: for the vector that `malloc` may keep, and for what Ps keep.
+        // 20 MiB leave room for the vector, which `malloc` may keep, and for what Ps keep.
         let until = Instant::now() + Duration::from_secs(20);
         let kept = || resident_bytes().saturating_sub(before);
         while kept() > 20 * MIB && Instant::now() < until {
@@ -310,7 +310,7 @@ claims! {
         go_deep_together(64);
         let before = resident_bytes();
         go_deep_together(3_000);
-        // With a pending timer no thread looks for a deadlock now and then.
+        // While a timer is pending, no thread looks for a deadlock at intervals.
         spawn(|| sleep(Duration::from_secs(3_600)));
         let (tx, rx) = bounded(0);
         thread::spawn(move || {

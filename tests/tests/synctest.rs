@@ -44,7 +44,7 @@ fn time_stands(wait: impl FnOnce() + Send + 'static, end: impl FnOnce() + Send +
     let (waits, is_waiting) = mpsc::channel();
     let ender = thread::spawn(move || {
         is_waiting.recv().unwrap();
-        // Time enough for a wrong jump.
+        // Gives a wrong jump time to happen.
         thread::sleep(20 * MS);
         end();
     });
@@ -490,7 +490,7 @@ claims! {
     // VT13: after `wait` and after `run`, plain loads see what other goroutines did before they
     // blocked or ended.
     fn wait_and_run_come_after_what_was_done() {
-        /// Not an atomic increment: two at the same time would lose one.
+        /// Adds one, but not atomically: two calls at the same time would lose one.
         fn add_one(to: &AtomicU32) {
             to.store(to.load(Relaxed) + 1, Relaxed);
         }

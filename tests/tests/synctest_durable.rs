@@ -440,7 +440,7 @@ claims! {
         });
     }
 
-    // A connection and its server in a bubble, together with a sleeper.
+    // A connection and its server are in a bubble, together with a sleeper.
     fn sockets_work_in_a_bubble() {
         synctest::run(|| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -146,7 +146,7 @@ moving! {
     fn errno_stays_what_it_was() {
         many(MANY, |i| {
             let value = i as libc::c_int + 1000;
-            // SAFETY: the thread's own `errno`.
+            // SAFETY: this is the thread's own `errno`.
             unsafe { *errno() = value };
             for _ in 0..WAITS {
                 yield_now();
@@ -357,7 +357,7 @@ moving! {
     // TL10
     fn a_goroutines_thread_number_belongs_to_it_alone() {
         /// Upper bound of thread ids.
-        const MOST: u32 = 1 << 22;
+        const MAX_ID: u32 = 1 << 22;
         let here = Meeting::of(MANY);
         let owners = many(MANY, move |_| {
             // SAFETY: these are our own structures, initialised before use, and the mutex is
@@ -386,7 +386,7 @@ moving! {
             here.join(yield_now);
             owner
         });
-        assert!(owners.iter().all(|&owner| owner > MOST), "{owners:?}");
+        assert!(owners.iter().all(|&owner| owner > MAX_ID), "{owners:?}");
         assert_eq!(owners.into_iter().collect::<HashSet<_>>().len(), MANY);
     }
 

@@ -126,7 +126,7 @@ claims! {
             // The goroutine ends locked: no other goroutine may run on this thread afterwards.
             let _never_unlocked = ManuallyDrop::new(lock_os_thread());
             change_thread_state();
-            // More blocking goroutines than there are threads, so new threads must be started.
+            // There are more blocking goroutines than threads, so new threads must be started.
             let others: Vec<_> = (0..2 * max_procs() + 4)
                 .map(|_| spawn(|| {
                     let state = thread_state();

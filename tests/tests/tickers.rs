@@ -23,8 +23,8 @@ fn panic_of(f: impl FnOnce()) -> String {
     (*payload.downcast_ref::<&str>().unwrap()).to_owned()
 }
 
-/// Receives from `ticks`, a ticker made at `made` with this period. Each tick is a whole number of
-/// periods after the first, and none comes twice.
+/// Receives a tick, and then `n` more, of a ticker that was made at `made` with this period. Checks
+/// that each tick is a whole number of periods after the first, and that none comes twice.
 fn check_ticks(ticks: &Receiver<Instant>, made: Instant, period: Duration, n: u32) {
     let first = ticks.recv().unwrap();
     assert!(made + period <= first && first <= Instant::now());
@@ -384,7 +384,8 @@ claims! {
         }
         let (wall, cpu) = (start.elapsed(), cpu_time() - cpu);
         stop.store(true, SeqCst);
-        // At least half, measured against the time in which the machine let the workers run.
+        // At least half of the ticks must come, measured against the time in which the machine let
+        // the workers run.
         let share = cpu.as_secs_f64() / wall.as_secs_f64() / max_procs() as f64;
         let enough = 100.0 * share.min(1.0);
         assert!(f64::from(ticks) >= enough, "{ticks} of 200, {enough} expected");
@@ -397,7 +398,7 @@ claims! {
             let first = ticker.recv().unwrap();
             let read = Instant::now();
             let second = ticker.recv().unwrap();
-            // The next multiple of the period that was not over.
+            // The second tick is due at the end of the period in which the first one was received.
             assert!(read - ms(5) < second, "one tick waits");
             assert_eq!((second - first).as_nanos() % ms(5).as_nanos(), 0);
             assert!(second - first >= ms(15), "the ones between are gone");

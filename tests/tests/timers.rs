@@ -292,7 +292,7 @@ claims! {
         assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
     }
 
-    // TI18: (a timer that was not started cannot be written).
+    // TI18 (no program can name a timer that was not started).
     fn stop_may_be_repeated() {
         let (timer, ticker) = (Timer::new(HOUR), Ticker::new(HOUR));
         assert!(timer.stop());

@@ -101,7 +101,7 @@ fn entry(program: &Path) -> io::Result<String> {
         .collect();
     match fixes[..] {
         [fix] => entry.push_str(&format!("Instead: {fix}\n")),
-        // A message of gort's macros that says what to write instead.
+        // A message of a gort macro that says what to write instead.
         [] if message.starts_with("error: ") && message.contains(';') => {}
         _ => panic!("{name}: one line `// fix:` says what to write instead"),
     }

@@ -13,7 +13,7 @@ pub struct Task {
     pub workers: usize,
     /// The size of the workload.
     pub n: u64,
-    /// Which of several ways to do it. Empty for the first.
+    /// Which of several variants to measure. It is empty for the first.
     pub variant: String,
 }
 

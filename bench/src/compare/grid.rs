@@ -23,7 +23,7 @@ const ROUNDS: usize = 3;
 const STEPS: u64 = 16_000_000;
 /// The steps that a lock, semaphore or channel operation itself counts for.
 const STEPS_OF_OPERATION: u64 = 80;
-/// A cell is behind if gort takes more than this times as long as Go.
+/// A cell is behind if gort takes more than this many times as long as Go.
 const BEHIND: f64 = 1.15;
 
 struct Cell {

@@ -88,7 +88,7 @@ impl Series {
         })
     }
 
-    /// Returns the values in ascending order. `None` if a run failed or did not measure this.
+    /// Returns the values in ascending order, or `None` if a run failed or did not measure this.
     fn values(&self, key: &str) -> Option<Vec<f64>> {
         if self.failure.is_some() || self.runs.is_empty() {
             return None;

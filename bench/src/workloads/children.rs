@@ -30,7 +30,7 @@ fn tick(stop: &AtomicBool, sleep: fn(Duration)) -> Vec<u64> {
 /// Returns how late two tickers were in this time: a goroutine's, and a plain thread's as a
 /// control, which shows the machine's part.
 pub(super) fn children(n: u64, in_turn: bool) -> Figures {
-    // An input and a pidfd for each child, and some more.
+    // Each child needs an input and a pidfd, and the program needs some more descriptors.
     allow_descriptors(2 * n + 100);
     let stop = Arc::new(AtomicBool::new(false));
     let thread = thread::spawn({

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-/// Number of goroutines in a pool, and how many jobs and results may queue.
+/// Number of goroutines in a pool.
 const POOL: usize = 37;
+/// How many jobs and how many results may queue.
 const QUEUE: usize = 111;
 /// The worker yields once in this many jobs.
 const YIELDS: u64 = 10;
 
-/// Jobs go to a pool of workers over one channel, results come back over another.
+/// Sends jobs to a pool of workers over one channel, and receives the results over another.
 pub(super) fn worker_pool(n: u64, yields: bool) -> Figures {
     let start = Instant::now();
     let (jobs, todo) = bounded(QUEUE);
@@ -37,7 +38,7 @@ pub(super) fn worker_pool(n: u64, yields: bool) -> Figures {
     Figures::per_op(n, elapsed)
 }
 
-/// Eight clients ask one server; each request carries the channel for its answer.
+/// Lets eight clients ask one server. Each request carries the channel for its answer.
 pub(super) fn request_reply(n: u64) -> Figures {
     const CLIENTS: u64 = 8;
     let each = n / CLIENTS;
@@ -63,7 +64,7 @@ pub(super) fn request_reply(n: u64) -> Figures {
     Figures::per_op(each * CLIENTS, elapsed)
 }
 
-/// Fifty pairs; the receiver of each waits with a time-out that never comes.
+/// Sends values between fifty pairs. The receivers wait with a time-out that never comes.
 pub(super) fn select_timeout(n: u64) -> Figures {
     const PAIRS: u64 = 50;
     let each = n / PAIRS;
@@ -88,7 +89,8 @@ pub(super) fn select_timeout(n: u64) -> Figures {
     Figures::per_op(each * PAIRS, elapsed)
 }
 
-/// Batches of a hundred goroutines with some work each, and a wait group.
+/// Starts batches of a hundred goroutines with some work each, and waits for each batch with a wait
+/// group.
 pub(super) fn fan_out(n: u64) -> Figures {
     const BATCH: u64 = 100;
     let (each, one) = (n / BATCH, spin(300));
@@ -111,7 +113,7 @@ pub(super) fn fan_out(n: u64) -> Figures {
     Figures::per_op(each * BATCH, elapsed)
 }
 
-/// A pipeline of ten stages, per value that comes out.
+/// Sends values through a pipeline of ten stages. The figure is per value that comes out.
 pub(super) fn stages(n: u64) -> Figures {
     const STAGES: u64 = 10;
     let start = Instant::now();
@@ -130,7 +132,7 @@ pub(super) fn stages(n: u64) -> Figures {
     Figures::per_op(n, elapsed)
 }
 
-/// A channel of eight as a semaphore for goroutines with some work each.
+/// Lets goroutines with some work each use a channel of eight as a semaphore.
 pub(super) fn sem_channel(n: u64) -> Figures {
     let (all, sum, one) = (WaitGroup::new(), Arc::new(AtomicU64::new(0)), spin(150));
     let (enter, leave) = bounded(8);
@@ -150,7 +152,7 @@ pub(super) fn sem_channel(n: u64) -> Figures {
     Figures::per_op(n, elapsed)
 }
 
-/// One goroutine sends each value to a hundred others, over a channel each.
+/// Lets one goroutine send each value to a hundred others, over a channel each.
 pub(super) fn broadcast(n: u64) -> Figures {
     const LISTENERS: u64 = 100;
     let rounds = n / LISTENERS;
@@ -177,7 +179,7 @@ pub(super) fn broadcast(n: u64) -> Figures {
     Figures::per_op(rounds * LISTENERS, elapsed)
 }
 
-/// One goroutine selects from four producers.
+/// Lets one goroutine select from four producers.
 pub(super) fn select_loop(n: u64) -> Figures {
     let each = n / 4;
     let start = Instant::now();

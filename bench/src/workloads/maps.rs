@@ -16,7 +16,7 @@ fn key(state: &mut u64) -> u64 {
     lcg(state) >> 33
 }
 
-/// A hundred goroutines count in a map behind a mutex.
+/// Lets a hundred goroutines count in a map behind a mutex.
 pub(super) fn map_mutex(n: u64) -> Figures {
     let each = n / SHARED_BY;
     let map = Arc::new(Mutex::new(HashMap::<u64, u64>::new()));
@@ -36,7 +36,7 @@ pub(super) fn map_mutex(n: u64) -> Figures {
     Figures::per_op(each * SHARED_BY, elapsed)
 }
 
-/// The same behind a read-write lock; one look in twenty writes.
+/// Lets a hundred goroutines use a map behind a read-write lock. One access in twenty writes.
 pub(super) fn map_rwlock(n: u64) -> Figures {
     let each = n / SHARED_BY;
     let map = Arc::new(RwLock::new(HashMap::<u64, u64>::new()));
@@ -69,7 +69,7 @@ pub(super) fn map_rwlock(n: u64) -> Figures {
     Figures::per_op(each * SHARED_BY, elapsed)
 }
 
-/// Sixteen goroutines have a map each, and sixty-four ask them over channels.
+/// Gives sixteen goroutines a map each, and lets sixty-four others ask them over channels.
 pub(super) fn map_sharded(n: u64) -> Figures {
     const SHARDS: u64 = 16;
     const CLIENTS: u64 = 64;
@@ -153,7 +153,7 @@ fn sort(all: &mut [u64]) {
     all.copy_from_slice(&merged);
 }
 
-/// Merge sort of `n` numbers with a goroutine for each left half. The figure is per number.
+/// Sorts `n` numbers by merging, with a goroutine for each left half. The figure is per number.
 pub(super) fn merge_sort(n: u64) -> Figures {
     let mut state = 7;
     let mut all: Vec<_> = (0..n).map(|_| lcg(&mut state)).collect();

@@ -62,7 +62,7 @@ fn tree(leaves: u64) -> u64 {
     (leaves * 10 - 1) / 9
 }
 
-/// Children send to their parent's channel, as in Go.
+/// Builds the tree with children that send to their parent's channel, as in Go.
 pub(super) fn skynet_channels(n: u64) -> Figures {
     fn node(to: &Sender<u64>, first: u64, leaves: u64) {
         let sum = if leaves == 1 {
@@ -86,7 +86,7 @@ pub(super) fn skynet_channels(n: u64) -> Figures {
     Figures::per_op(tree(n), elapsed)
 }
 
-/// Parents join their children.
+/// Builds the tree with parents that join their children.
 pub(super) fn skynet_join(n: u64) -> Figures {
     fn node(first: u64, leaves: u64) -> u64 {
         if leaves == 1 {

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// 64 goroutines read single bytes from a pipe that another process fills.
+/// Lets 64 goroutines read single bytes from a pipe that another process fills.
 pub(super) fn syscall_block(n: u64) -> Figures {
     let each = n / 64;
     let count = Arc::new(AtomicU64::new(0));

@@ -54,7 +54,7 @@ impl Program {
         Self { child, lines }
     }
 
-    /// Reads the next line that the program prints. Empty at the end.
+    /// Reads the next line that the program prints. Returns an empty line at the end.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
@@ -126,7 +126,8 @@ impl Folder {
     pub(crate) fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Relaxed);
-        // Not in the target folder, because a socket's address has room for 107 bytes.
+        // The folder is not in the target folder, because a socket's address has room for only 107
+        // bytes.
         let path = env::temp_dir().join(format!("gort-examples-{}-{number}", std::process::id()));
         fs::create_dir(&path).unwrap();
         Self(path)

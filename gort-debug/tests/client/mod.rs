@@ -1,4 +1,4 @@
-//! A client of the page that uses std's sockets, which block the thread, as any other program does.
+//! A client of the page. Like any other program, it uses std's sockets, which block the thread.
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
 use gort_debug::Server;

@@ -125,8 +125,8 @@ fn optional(value: Option<&Expr>) -> TokenStream {
     })
 }
 
-/// Returns the text that a test should panic with, empty if any panic will do. `None` if the test
-/// should not panic.
+/// Returns the text that a test should panic with, empty if any panic will do, or `None` if the
+/// test should not panic.
 fn should_panic(function: &ItemFn) -> Option<String> {
     let attr = function
         .attrs

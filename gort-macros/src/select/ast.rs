@@ -96,7 +96,7 @@ impl Arm {
         }
     }
 
-    /// Returns the variable that a send arm moves out of if it is chosen. `None` if it sends a
+    /// Returns the variable that a send arm moves out of if it is chosen, or `None` if it sends a
     /// value.
     pub(crate) fn place(&self) -> Option<&Ident> {
         match &self.head {

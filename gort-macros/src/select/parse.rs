@@ -134,7 +134,7 @@ fn parse_body(input: ParseStream<'_>) -> syn::Result<Expr> {
         last = next.span();
         body.extend([next]);
     }
-    // In braces, so that rustc reports an unexpected end where the body ends.
+    // The body is put in braces, so that rustc reports an unexpected end where the body ends.
     let mut block = Group::new(Delimiter::Brace, body);
     block.set_span(at(last));
     Ok(Expr::Verbatim(TokenTree::Group(block).into()))

@@ -62,7 +62,8 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
         hooks::refuse(format_args!("call `blocking`"));
         return f();
     }
-    // Before the announcement, which is made on the M: recording may change the thread.
+    // This comes before the announcement, which is made on the M, because recording may change the
+    // thread.
     let begun = record::is_traced().then(record_call).flatten();
     let Some(m) = tls::getm() else {
         return f();

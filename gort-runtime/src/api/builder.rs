@@ -347,7 +347,7 @@ impl RuntimeBuilder {
     /// Starts the goroutine of a test, for `#[gort::test]`.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// Panics if the main goroutine cannot be started.
     #[doc(hidden)]
     #[track_caller]
     pub fn start_test<T: Send + 'static>(

@@ -39,7 +39,7 @@ use std::thread;
 /// Dropping the handle detaches the goroutine.
 ///
 /// # Panics
-/// If the system has no room for another stack.
+/// Panics if the system has no room for another stack.
 ///
 /// # Examples
 /// ```
@@ -92,7 +92,7 @@ impl Builder {
     /// hook that is set when the runtime starts gets a line `goroutine 7 "parser":` in front.
     ///
     /// # Panics
-    /// If the name contains a null byte, as with `std::thread::Builder`.
+    /// Panics if the name contains a null byte, as with `std::thread::Builder`.
     #[track_caller]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
@@ -177,7 +177,7 @@ impl Builder {
     /// Starts the goroutine.
     ///
     /// # Errors
-    /// If the stack size is over 1 GiB, or the system has no room for another stack.
+    /// Returns an error if the stack size is over 1 GiB, or the system has no room for a stack.
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
@@ -234,7 +234,8 @@ impl Builder {
     {
         let at = Location::caller();
         let options = self.into_options(inherited)?;
-        // SAFETY: caller's clause: what `F` and `T` borrow outlives the goroutine and its outcome.
+        // SAFETY: the caller guarantees that what `F` and `T` borrow outlives the goroutine and its
+        // outcome.
         let gp = unsafe { newproc::newproc(f, options, at) }?;
         let handle = JoinHandle {
             gp,
@@ -289,8 +290,8 @@ impl<T> JoinHandle<T> {
     /// Waits for the goroutine's end and returns its result. Works in goroutines and plain threads.
     ///
     /// # Errors
-    /// If the goroutine panicked, with the payload ([`JoinError::into_panic`]), or if it called
-    /// `goexit` ([`JoinError::is_exited`]).
+    /// Returns an error if the goroutine panicked, with the payload ([`JoinError::into_panic`]), or
+    /// if it called `goexit` ([`JoinError::is_exited`]).
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let site = Location::caller();
@@ -326,9 +327,9 @@ impl<T> JoinHandle<T> {
     /// The goroutine has ended.
     unsafe fn into_result(self) -> Result<T, JoinError> {
         let this = ManuallyDrop::new(self);
-        // SAFETY: caller's clause: it has ended, so its outcome is stored and ours (`join.rs`,
-        // invariant 1). The handle is not dropped, so nothing takes it twice. We are the record's
-        // last owner then.
+        // SAFETY: the caller guarantees that the goroutine has ended. So its outcome is stored and
+        // ours (`join.rs`, invariant 1). The handle is not dropped, so nothing takes it twice. We
+        // are the record's last owner then.
         unsafe {
             let outcome = this.read_outcome();
             if gate::is_open() {
@@ -383,8 +384,8 @@ impl<T> JoinHandle<T> {
     /// The goroutine has stored its outcome, and no other code takes it.
     unsafe fn read_outcome(&self) -> Outcome<T> {
         let packet = self.g().packet.get();
-        // SAFETY: the outcome is there and ours (caller's clause), of the type that `newproc` gave
-        // it.
+        // SAFETY: the caller guarantees that the outcome is there and ours. It has the type that
+        // `newproc` gave it.
         unsafe {
             if const { newproc::is_large::<T>() } {
                 match packet.cast::<Outcome<Box<T>>>().read() {
@@ -404,8 +405,8 @@ impl<T> JoinHandle<T> {
     /// The goroutine has stored its outcome, and no other code takes it.
     unsafe fn drop_outcome(&self) {
         let packet = self.g().packet.get();
-        // SAFETY: the outcome is there and ours (caller's clause), of the type that `newproc` gave
-        // it.
+        // SAFETY: the caller guarantees that the outcome is there and ours. It has the type that
+        // `newproc` gave it.
         unsafe {
             if const { newproc::is_large::<T>() } {
                 unwind::discard_in_place(packet.cast::<Outcome<Box<T>>>());
@@ -457,7 +458,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// Returns the id and name of the calling goroutine.
 ///
 /// # Panics
-/// Outside a goroutine.
+/// Panics if called outside a goroutine.
 ///
 /// # Examples
 /// ```

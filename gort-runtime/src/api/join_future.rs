@@ -1,9 +1,9 @@
 //! A join handle as a future, for code that awaits a goroutine in another executor.
 //!
 //! A goroutine's end is announced on g0, where no waker may be called because wakers are user code.
-//! So a goroutine of gort's own joins instead. It leaves the result in an object that it shares
-//! with the future, and calls the waker of the last poll. The first poll that finds the goroutine
-//! still running starts it.
+//! So gort starts another goroutine, which joins. It leaves the result in an object that it shares
+//! with the future, and calls the waker of the last poll. The first poll that finds the awaited
+//! goroutine still running starts the one that joins.
 
 use crate::api::handle::{Builder, JoinHandle};
 use crate::api::joinerror::JoinError;

@@ -74,7 +74,7 @@ impl JoinError {
     /// `downcast`.
     ///
     /// # Panics
-    /// If the goroutine did not panic but called [`goexit`](crate::goexit()).
+    /// Panics if the goroutine did not panic but called [`goexit`](crate::goexit()).
     ///
     /// ```
     /// use std::panic::panic_any;
@@ -96,7 +96,8 @@ impl JoinError {
     /// Returns the payload of the panic.
     ///
     /// # Errors
-    /// The error itself, if the goroutine did not panic but called [`goexit`](crate::goexit()).
+    /// Returns the error itself, if the goroutine did not panic but called
+    /// [`goexit`](crate::goexit()).
     ///
     /// ```
     /// use std::panic::resume_unwind;

@@ -41,7 +41,7 @@ pub(super) enum End {
     Stopped,
 }
 
-/// Runs the keeper from its first turn to its last. After the last, the keeper keeps its hold.
+/// Runs the keeper from its first turn to its last. After the last, the keeper keeps its token.
 pub(super) fn run_keeper<T>(
     current: &Current,
     kept: &'static Kept,
@@ -50,19 +50,19 @@ pub(super) fn run_keeper<T>(
 ) -> End {
     let bubble = &kept.bubble;
     loop {
-        // SAFETY: the thread that hands the keeper the last hold finds and wakes it, once for each
-        // time that the keeper has released its own hold. Releasing it is the last step of `commit`
-        // (apart from giving a member its turn), and `commit` returns false if the keeper has kept
-        // its hold. In an explored bubble, point 2 of `turns/explorer.rs` says which thread finds
-        // the keeper.
+        // SAFETY: the thread that hands the keeper the last token finds and wakes it, once for each
+        // time that the keeper has released its own token. Releasing it is the last step of
+        // `commit` (apart from giving a member its turn), and `commit` returns false if the keeper
+        // has kept its token. In an explored bubble, point 2 of `turns/explorer.rs` says which
+        // thread finds the keeper.
         unsafe {
             current.park(|| falls_asleep(kept), WaitReason::SynctestRun, site);
         }
         if bubble.explores() && kept.explorer.verdict().is_some() {
             return End::Stopped;
         }
-        let holds = bubble.holds();
-        if !is_only(holds) {
+        let tokens = bubble.tokens();
+        if !is_only(tokens) {
             // A thread outside has woken a member.
             continue;
         }
@@ -72,24 +72,24 @@ pub(super) fn run_keeper<T>(
             queue_due(&kept.timers, now);
         } else if let Some(waiter) = bubble.take_waiter() {
             // SAFETY: the word is from `to_word` (`wait`), and only we have taken it out. The
-            // waiter's goroutine has parked, because it has released its hold.
+            // waiter's goroutine has parked, because it has released its token.
             unsafe { Waiter::from_word(waiter).ready() };
         } else if bubble.is_empty() {
             return End::Empty;
         } else if next != 0 && !root.is_finished() {
             bubble.set_now(next);
             queue_due(&kept.timers, next);
-        } else if !is_woken_from_outside(bubble, holds) {
+        } else if !is_woken_from_outside(bubble, tokens) {
             return End::Blocked;
         }
     }
 }
 
-/// Releases the keeper's hold. Returns `false` if it was the last hold, which the keeper then
+/// Releases the keeper's token. Returns `false` if it was the last token, which the keeper then
 /// keeps. Runs on g0.
 fn falls_asleep(kept: &'static Kept) -> bool {
     if !kept.bubble.explores() {
-        return kept.bubble.let_go().is_none();
+        return kept.bubble.release_token().is_none();
     }
     match kept.explorer.keeper_sleeps(&kept.bubble) {
         Keeper::StaysAwake => false,
@@ -102,15 +102,15 @@ fn falls_asleep(kept: &'static Kept) -> bool {
     }
 }
 
-/// Returns whether a thread outside has woken a member since `holds` was read. If a member waits
+/// Returns whether a thread outside has woken a member since `tokens` was read. If a member waits
 /// for a lock, waits up to the grace period for that to happen.
-fn is_woken_from_outside(bubble: &Bubble, holds: u64) -> bool {
+fn is_woken_from_outside(bubble: &Bubble, tokens: u64) -> bool {
     let by_lock = (bubble.id(), true);
-    if holds == bubble.holds() && goroutines().iter().any(|info| info.bubble == by_lock) {
+    if tokens == bubble.tokens() && goroutines().iter().any(|info| info.bubble == by_lock) {
         let until = os::now_ns() + GRACE_NS;
-        while holds == bubble.holds() && os::now_ns() < until {
+        while tokens == bubble.tokens() && os::now_ns() < until {
             sleep(LOOK_EVERY);
         }
     }
-    holds != bubble.holds()
+    tokens != bubble.tokens()
 }

@@ -133,7 +133,7 @@ impl<T: 'static> LocalKey<T> {
     /// Calls `f` with the goroutine's own value, which is created first if there is none.
     ///
     /// # Panics
-    /// If the value has been destroyed because the goroutine is ending; see
+    /// Panics if the value has been destroyed because the goroutine is ending; see
     /// [`try_with`](Self::try_with).
     ///
     /// ```
@@ -152,10 +152,11 @@ impl<T: 'static> LocalKey<T> {
     /// Calls `f` with the goroutine's own value, which is created first if there is none.
     ///
     /// # Errors
-    /// If the value has been destroyed, or is being destroyed. It is not created again.
+    /// Returns an error if the value has been destroyed, or is being destroyed. It is not created
+    /// again.
     ///
     /// # Panics
-    /// If the initialiser panics.
+    /// Panics if the initialiser panics.
     ///
     /// ```
     /// gort::goroutine_local! {
@@ -239,7 +240,7 @@ impl<T: 'static> LocalKey<Cell<T>> {
     /// Sets the value. Does not run the initialiser.
     ///
     /// # Panics
-    /// If the value has been destroyed.
+    /// Panics if the value has been destroyed.
     pub fn set(&'static self, value: T) {
         self.with_or_make(Cell::new(value), |cell, value| cell.set(value.into_inner()));
     }
@@ -247,7 +248,7 @@ impl<T: 'static> LocalKey<Cell<T>> {
     /// Returns a copy of the value.
     ///
     /// # Panics
-    /// If the value has been destroyed.
+    /// Panics if the value has been destroyed.
     #[must_use]
     pub fn get(&'static self) -> T
     where
@@ -259,7 +260,7 @@ impl<T: 'static> LocalKey<Cell<T>> {
     /// Takes the value, leaving `Default::default()` in its place.
     ///
     /// # Panics
-    /// If the value has been destroyed.
+    /// Panics if the value has been destroyed.
     ///
     /// ```
     /// use std::cell::Cell;
@@ -279,7 +280,7 @@ impl<T: 'static> LocalKey<Cell<T>> {
     /// Sets the value and returns the old one. Runs the initialiser if there was none.
     ///
     /// # Panics
-    /// If the value has been destroyed.
+    /// Panics if the value has been destroyed.
     ///
     /// ```
     /// use std::cell::Cell;
@@ -299,7 +300,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Calls `f` with the borrowed value.
     ///
     /// # Panics
-    /// If it is mutably borrowed, or has been destroyed.
+    /// Panics if it is mutably borrowed, or has been destroyed.
     ///
     /// ```
     /// use std::cell::RefCell;
@@ -316,7 +317,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Calls `f` with the mutably borrowed value.
     ///
     /// # Panics
-    /// If it is borrowed, or has been destroyed.
+    /// Panics if it is borrowed, or has been destroyed.
     ///
     /// ```
     /// use std::cell::RefCell;
@@ -334,7 +335,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Sets the value. Does not run the initialiser.
     ///
     /// # Panics
-    /// If it is borrowed, or has been destroyed.
+    /// Panics if it is borrowed, or has been destroyed.
     pub fn set(&'static self, value: T) {
         self.with_or_make(RefCell::new(value), |cell, value| {
             cell.replace(value.into_inner());
@@ -344,7 +345,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Takes the value, leaving `Default::default()` in its place.
     ///
     /// # Panics
-    /// If it is borrowed, or has been destroyed.
+    /// Panics if it is borrowed, or has been destroyed.
     ///
     /// ```
     /// use std::cell::RefCell;
@@ -365,7 +366,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Sets the value and returns the old one. Runs the initialiser if there was none.
     ///
     /// # Panics
-    /// If it is borrowed, or has been destroyed.
+    /// Panics if it is borrowed, or has been destroyed.
     ///
     /// ```
     /// use std::cell::RefCell;

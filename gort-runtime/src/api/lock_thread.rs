@@ -6,7 +6,7 @@ use crate::sched::wire::{unwire_if, wire};
 use std::marker::PhantomData;
 
 /// Wires the calling goroutine to its current thread until the guard is dropped. Calls nest. On a
-/// plain thread this does nothing. The counterpart of Go's `runtime.LockOSThread`.
+/// plain thread this does nothing. This is the counterpart of Go's `runtime.LockOSThread`.
 ///
 /// Use it for libraries that keep state per thread, and for system calls that act on the calling
 /// thread. If a goroutine ends while it is wired (because the guard was forgotten), its thread ends

@@ -13,9 +13,9 @@
 //! # When the thread pointer is switched
 //! It is switched if this thread has an M, and the current thread pointer is not that of the M's
 //! g0. The calling code then runs in a goroutine with its own thread-locals (or in such a
-//! goroutine's call on g0, `on_system_stack`), and nothing else uses the M's thread pointer: g0
-//! does not run now, nor does a goroutine that uses the thread's thread-locals. In all other places
-//! the two pointers are the same, or there is no M.
+//! goroutine's call on g0, `on_system_stack`). Nothing else uses the M's thread pointer: neither g0
+//! nor a goroutine that uses the thread's thread-locals runs now. In all other places the two
+//! pointers are the same, or there is no M.
 //!
 //! # What can happen in between
 //! `call_under` stores the M in the thread's word `gort_current_m`, which already holds it, and
@@ -147,21 +147,21 @@ unsafe fn lend<A>(call: *mut u8, f: impl FnOnce(&AllocCall<'_, A>) -> *mut u8) {
 /// # Safety
 /// Called by `call_as_thread`, with a call that is valid for this function.
 unsafe extern "C" fn alloc<A: GlobalAlloc>(call: *mut u8) {
-    // SAFETY: caller's clause: the call is valid for this method.
+    // SAFETY: the caller guarantees that the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.alloc(c.layout)) }
 }
 
 /// # Safety
-/// As for [`alloc`].
+/// The contract is that of [`alloc`].
 unsafe extern "C" fn alloc_zeroed<A: GlobalAlloc>(call: *mut u8) {
-    // SAFETY: caller's clause: the call is valid for this method.
+    // SAFETY: the caller guarantees that the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.alloc_zeroed(c.layout)) }
 }
 
 /// # Safety
-/// As for [`alloc`].
+/// The contract is that of [`alloc`].
 unsafe extern "C" fn dealloc<A: GlobalAlloc>(call: *mut u8) {
-    // SAFETY: caller's clause: the call is valid for this method.
+    // SAFETY: the caller guarantees that the call is valid for this method.
     unsafe {
         lend::<A>(call, |c| {
             c.allocator.dealloc(c.at, c.layout);
@@ -171,15 +171,16 @@ unsafe extern "C" fn dealloc<A: GlobalAlloc>(call: *mut u8) {
 }
 
 /// # Safety
-/// As for [`alloc`].
+/// The contract is that of [`alloc`].
 unsafe extern "C" fn realloc<A: GlobalAlloc>(call: *mut u8) {
-    // SAFETY: caller's clause: the call is valid for this method.
+    // SAFETY: the caller guarantees that the call is valid for this method.
     unsafe { lend::<A>(call, |c| c.allocator.realloc(c.at, c.layout, c.new_size)) }
 }
 
-// SAFETY: each method calls `A`'s method with its own arguments (so the caller keeps `A`'s
-// clauses), returns what that returned, and does not unwind. `A` runs with the thread-locals of a
-// thread that does nothing else during the call, and may be called on any thread.
+// SAFETY: each method calls `A`'s method with its own arguments (so the caller keeps the contracts
+// of `A`'s methods), returns what that returned, and does not unwind. `A` runs with the
+// thread-locals of a thread that does nothing else during the call, and may be called on any
+// thread.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for OnThread<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -1,5 +1,5 @@
-//! `scope`: goroutines that may borrow from the goroutine that starts them. Like
-//! `std::thread::scope`, for goroutines.
+//! `scope`: goroutines that may borrow from the goroutine that starts them. It is
+//! `std::thread::scope` for goroutines.
 //!
 //! # Why borrowing is sound
 //! `scope` does not return (nor unwind, nor `goexit`) before every goroutine started in it has
@@ -92,8 +92,8 @@ impl Data {
         if self.running.fetch_sub(1, AcqRel) == 1 {
             let owner = self.owner.lock().take();
             // SAFETY: `wait` stores the waiter here under this lock, and releases the lock only
-            // when the waiter can be woken. Taking the waiter out is the right to wake it. (If
-            // goroutines have been started since, `wait` checks again.)
+            // when the waiter can be woken. Taking the waiter out gives us the right to wake it.
+            // (If goroutines have been started since, `wait` checks again.)
             owner.inspect(|owner| unsafe { owner.ready() });
         }
     }
@@ -129,8 +129,8 @@ impl Data {
 /// them have ended, even if `f` panics or exits.
 ///
 /// # Panics
-/// If `f` panics, or if a goroutine of the scope panicked and was not joined. On the system stack,
-/// before anything has been started.
+/// Panics if `f` panics, or if a goroutine of the scope panicked and was not joined. Also panics if
+/// called on the system stack, before it has started anything.
 ///
 /// # Examples
 /// ```
@@ -165,8 +165,8 @@ where
     match result {
         Err(payload) => unwind::raise(payload),
         Ok(value) if scope.data.panicked.load(Relaxed) => {
-            // Dropped now, because a destructor that panics while the panic below unwinds would
-            // abort.
+            // The value is dropped now: a destructor that panics while the panic below unwinds
+            // would abort.
             unwind::discard(value);
             panic!("a goroutine of the scope panicked")
         }
@@ -178,7 +178,7 @@ impl<'scope> Scope<'scope, '_> {
     /// Starts a goroutine in the scope.
     ///
     /// # Panics
-    /// If the system has no room for another stack.
+    /// Panics if the system has no room for another stack.
     #[track_caller]
     pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
     where
@@ -196,7 +196,7 @@ impl Builder {
     /// Starts the goroutine in a scope.
     ///
     /// # Errors
-    /// As for [`spawn`](Self::spawn).
+    /// Returns the errors of [`spawn`](Self::spawn).
     ///
     /// # Examples
     /// ```
@@ -220,7 +220,7 @@ impl Builder {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        // First, because this runs user code (`Clone`), which may panic.
+        // This comes first, because it runs user code (`Clone`), which may panic.
         let inherited = self.inherited();
         scope.data.running.fetch_add(1, Relaxed);
         let packet = Arc::new(Packet {
@@ -268,7 +268,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// Waits until the goroutine has ended, and returns its result.
     ///
     /// # Errors
-    /// As for [`JoinHandle::join`].
+    /// Returns the errors of [`JoinHandle::join`].
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let ended = self.goroutine.join();

@@ -41,22 +41,22 @@ use std::panic::Location;
 /// - its clock, in `sleep`.
 ///
 /// A goroutine that computes, or that uses sockets, child processes, signals, `blocking`, or
-/// anything that was created outside the bubble, holds its clock. Waiting for things outside is
-/// allowed.
+/// anything that was created outside the bubble, keeps the clock from advancing. Waiting for things
+/// outside is allowed.
 ///
 /// A channel or a timer that was created in the bubble can only be used there: sending, receiving,
 /// closing, stopping and resetting panic elsewhere. (Dropping a handle is allowed.)
 ///
 /// # Panics
-/// - With `f`'s panic, if `f` panics, once all other goroutines have ended or are blocked for good.
-///   A panic of another goroutine stays in its handle.
-/// - With `deadlock: all goroutines in bubble are blocked`, and what they wait for, if no timer is
-///   left that could wake one of them. The clock stops when `f` returns: a goroutine that still
-///   sleeps then is in a deadlock. If a goroutine waits for a lock, the deadlock is reported after
-///   a second of real time. The goroutines are left as they are.
-/// - Inside a bubble: bubbles do not nest.
-/// - If the goroutine cannot be started.
-/// - On the system stack.
+/// - Passes on `f`'s panic if `f` panics, once all other goroutines have ended or are blocked for
+///   good. A panic of another goroutine stays in its handle.
+/// - Panics with `deadlock: all goroutines in bubble are blocked`, and what they wait for, if no
+///   timer is left that could wake one of them. The clock stops when `f` returns: a goroutine that
+///   still sleeps then is in a deadlock. If a goroutine waits for a lock, the deadlock is reported
+///   after a second of real time. The goroutines are left as they are.
+/// - Panics if called in a bubble: bubbles do not nest.
+/// - Panics if the goroutine cannot be started.
+/// - Panics if called on the system stack.
 ///
 /// If `f` exits its goroutine, the caller exits too; a plain thread panics.
 ///
@@ -110,8 +110,8 @@ where
 /// The bubble's clock stands still during the call.
 ///
 /// # Panics
-/// Outside a bubble; if another goroutine of the bubble is in this function; and on the system
-/// stack.
+/// Panics if called outside a bubble or on the system stack, or while another goroutine of the
+/// bubble is in this function.
 ///
 /// # Examples
 /// ```
@@ -152,7 +152,7 @@ pub fn wait() {
     };
     // SAFETY: `commit` publishes the waiter and uses nothing of this frame. The keeper takes the
     // waiter out in its turn and wakes it, once. It finds the waiter only after this goroutine has
-    // let go of its hold, which means that it has parked.
+    // released its token, which means that it has parked.
     unsafe { current.park(commit, WaitReason::SynctestWait, site) };
     bubble.await_ends();
 }
@@ -201,7 +201,7 @@ fn resume(e: JoinError) -> ! {
     }
 }
 
-/// Reports a deadlock. The keeper has the only hold, and keeps it.
+/// Reports a deadlock. The keeper has the only token, and keeps it.
 #[track_caller]
 fn report<T>(bubble: &Bubble, root: JoinHandle<T>) -> ! {
     if root.is_finished() {

@@ -13,10 +13,10 @@ use crate::sched::inside::Inside;
 /// for long or blocks, the other goroutines keep running, as they do when any goroutine does so.
 ///
 /// # Panics
-/// If `f` calls an operation that may have to wait (`recv`, `lock`, `join`,
-/// [`scope`](crate::scope()), sleep, sockets…): on the system stack there is no goroutine that
-/// could be parked. The operation panics before it has done anything. Operations that never wait
-/// (`try_recv`, `send` on an unbounded channel, a `select!` with `default`, dropping a guard) work.
+/// An operation that may have to wait (`recv`, `lock`, `join`, [`scope`](crate::scope()), sleep,
+/// sockets…) panics in `f`, before it has done anything: on the system stack there is no goroutine
+/// that could be parked. Operations that never wait (`try_recv`, `send` on an unbounded channel, a
+/// `select!` with `default`, dropping a guard) work.
 ///
 /// # Examples
 /// ```

@@ -66,7 +66,7 @@ impl<T> TestRun<T> {
     /// Waits for the test and returns its outcome.
     ///
     /// # Errors
-    /// As for [`JoinHandle::join`].
+    /// Returns the errors of [`JoinHandle::join`].
     pub fn join(self) -> Result<T, JoinError> {
         let outcome = self.handle.join();
         if outcome.is_ok() && aborts_on_panic() {

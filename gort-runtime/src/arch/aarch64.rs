@@ -195,7 +195,7 @@ pub(crate) fn sets_thread_pointer_cheaply() -> bool {
 #[inline(always)]
 pub(crate) fn stack_pointer() -> *mut u8 {
     let sp: *mut u8;
-    // SAFETY: copies a register.
+    // SAFETY: this copies a register.
     unsafe {
         asm!("mov {sp}, sp", sp = out(reg) sp, options(nomem, nostack, preserves_flags));
     }
@@ -391,8 +391,8 @@ pub(crate) fn current_m() -> *mut u8 {
         return ptr::null_mut();
     }
     let m: *mut u8;
-    // SAFETY: reads one initialised word of this thread's static TLS block. Not `pure`: every call
-    // loads again, after everything that precedes it.
+    // SAFETY: this reads one initialised word of this thread's static TLS block. The option `pure`
+    // is missing on purpose: every call must load again, after everything that precedes it.
     unsafe {
         asm!(
             "mrs {t}, tpidr_el0",
@@ -429,7 +429,7 @@ pub(crate) fn prefetch_to_write(at: *const u8) {
 /// Sets this thread's M.
 #[inline]
 pub(crate) fn set_current_m(m: *mut u8) {
-    // SAFETY: writes the word that `current_m` reads. Only this thread can access it.
+    // SAFETY: this writes the word that `current_m` reads. Only this thread can access it.
     unsafe {
         asm!(
             "mrs {t}, tpidr_el0",

@@ -68,8 +68,8 @@ impl Fiber {
     /// Nothing uses the stack.
     pub(crate) unsafe fn new(bottom: *mut u8, size: usize) -> Self {
         let bottom = bottom.cast_const().cast();
-        // SAFETY: this changes only the sanitizer's shadow, of memory without variables (caller's
-        // clause).
+        // SAFETY: this changes only the sanitizer's shadow of the stack, and the caller guarantees
+        // that nothing uses the stack.
         unsafe { __asan_unpoison_memory_region(bottom, size) };
         Self {
             bottom,
@@ -84,8 +84,8 @@ impl Fiber {
 /// # Safety
 /// `context` is a goroutine's context or `m`.
 unsafe fn is_known(context: *mut Gobuf, m: *mut Gobuf) -> bool {
-    // SAFETY: the context is there (caller's clause), and `tp` changes only while its goroutine has
-    // no stack.
+    // SAFETY: the caller guarantees that the context is there. `tp` changes only while its
+    // goroutine has no stack.
     context == m || unsafe { (*context).tp.is_null() }
 }
 
@@ -108,7 +108,7 @@ fn finish_on_goroutine(fake_stack: *mut c_void) {
 /// # Safety
 /// The contract is that of the architecture's `mcall`.
 pub(crate) unsafe fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
-    // SAFETY: both contexts exist and belong to this thread until the switch (clauses of `mcall`).
+    // SAFETY: both contexts exist and belong to this thread until the switch, as `mcall` requires.
     // `on_g0` keeps the contract of `OnG0Fn` because `f` does. When `from` is resumed, it belongs
     // to this goroutine again.
     unsafe {
@@ -139,9 +139,9 @@ pub(crate) unsafe fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
 /// # Safety
 /// The contract is that of [`OnG0Fn`]. Only [`mcall`] passes it on.
 unsafe extern "C" fn on_g0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: `m` is this thread's M, and only g0 runs there now (caller's clause). Once `f` has
-    // returned `next`, only this thread resumes it, so its `fiber` is ours to read. `from` may be
-    // another thread's by then and is not accessed.
+    // SAFETY: the caller guarantees that `m` is this thread's M and that only g0 runs there now.
+    // Once `f` has returned `next`, only this thread resumes it, so its `fiber` is ours to read.
+    // `from` may be another thread's by then and is not accessed.
     unsafe {
         if from != m && is_known(from, m) {
             let fake_stack = (*m).fiber.fake_stack;
@@ -165,7 +165,7 @@ unsafe extern "C" fn on_g0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
 /// # Safety
 /// `context` is the running goroutine's, and the goroutine has not switched yet.
 pub(crate) unsafe fn begun(context: *mut Gobuf) {
-    // SAFETY: a goroutine's context (caller's clause), which never equals null.
+    // SAFETY: the caller passes a goroutine's context, which never equals null.
     if unsafe { is_known(context, ptr::null_mut()) } {
         finish_on_goroutine(ptr::null_mut());
     }
@@ -176,6 +176,7 @@ pub(crate) unsafe fn begun(context: *mut Gobuf) {
 /// # Safety
 /// `context` is the running goroutine's.
 pub(crate) unsafe fn ends(context: *mut Gobuf) {
-    // SAFETY: only the running goroutine accesses its context (caller's clause).
+    // SAFETY: the caller guarantees that this is the context of the running goroutine, which alone
+    // accesses it.
     unsafe { (*context).fiber.ends = true };
 }

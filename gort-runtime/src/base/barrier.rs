@@ -26,7 +26,7 @@ pub(crate) fn init(allow_membarrier: bool) {
     ASYMMETRIC.store(allow_membarrier && os::register_membarrier(), Relaxed);
 }
 
-/// The barrier for the fast path: free if membarrier works.
+/// Executes the barrier of the fast path, which is free if membarrier works.
 #[inline(always)]
 pub(crate) fn light() {
     if ASYMMETRIC.load(Relaxed) {
@@ -36,7 +36,7 @@ pub(crate) fn light() {
     }
 }
 
-/// The barrier for the slow path: it costs microseconds.
+/// Executes the barrier of the slow path, which costs microseconds.
 pub(crate) fn heavy() {
     fence(SeqCst);
     if ASYMMETRIC.load(Relaxed) && !os::membarrier() {

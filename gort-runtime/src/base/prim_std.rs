@@ -1,4 +1,4 @@
-//! The real primitives.
+//! The real primitives, which are used outside of models.
 
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,

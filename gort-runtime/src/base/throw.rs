@@ -3,8 +3,8 @@
 //!
 //! There are three ways to fail, as in Go. The user may catch a `panic!`. [`fatal`] ends the
 //! process with status 2 and says what to do. [`throw`] means that the runtime's own state is
-//! broken: it allocates nothing and does not unwind, and the process aborts so that a core dump
-//! shows the culprit.
+//! broken: it allocates nothing and does not unwind, and the process aborts, so that a core dump
+//! shows the state.
 
 use crate::os;
 use std::sync::OnceLock;

@@ -82,8 +82,7 @@ pub fn instant_now() -> Instant {
     }
 }
 
-/// Returns the time `d` from now. A time after the end of the clock (584 years) is the end of the
-/// clock.
+/// Returns the time `d` from now, or the end of the clock (584 years) if that is earlier.
 #[must_use]
 #[inline]
 pub fn deadline_after(d: Duration) -> Nanos {

@@ -8,8 +8,9 @@
 //! # Invariants
 //! 1. A watcher is linked, unlinked and read only under the lock. A select that has acquired the
 //!    lock to remove its watcher therefore knows that no other thread uses the watcher any more.
-//! 2. There is one exception. A watcher whose waiter the ending goroutine has won the right to wake
-//!    stays in place until the ending goroutine has woken that waiter.
+//! 2. There is one exception. If the ending goroutine has won the right to wake a watcher's waiter,
+//!    it reads the watcher without the lock. The watcher stays in place until the waiter has been
+//!    woken.
 //! 3. The ending goroutine accesses its record for the last time when it sets the word to DONE,
 //!    before it releases the lock. From then on the owner of the handle may free the record.
 
@@ -59,8 +60,8 @@ impl Ending<'_> {
 
     fn g(&self) -> &G {
         // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1). It is still this
-        // goroutine's, because the handle owns its share of the record (the caller of `of` says
-        // so).
+        // goroutine's, because the handle owns its share of the record, as the caller of `of`
+        // guarantees.
         unsafe { self.gp.as_ref() }
     }
 
@@ -91,8 +92,8 @@ impl Ending<'_> {
     /// # Safety
     /// - The caller holds the lock, and has held it since `poll` returned false.
     /// - `watcher` is in no list. Until `dequeue` has been called, it stays in place, and any
-    ///   thread that holds the lock may call `win(arg)`. If `win(arg)` has returned true, this
-    ///   holds until `waiter` has been woken as well.
+    ///   thread that holds the lock may call `win(arg)`. If `win(arg)` has returned true, the
+    ///   watcher stays in place until `waiter` has been woken.
     /// - If `win(arg)` returns true, the calling thread has the right to wake `waiter`. By the time
     ///   the caller of `enqueue` releases the lock, `waiter` can be woken (contract 1 of
     ///   `park.rs`).
@@ -137,7 +138,7 @@ pub(crate) fn end_watched(gp: NonNull<G>) -> AtEnd {
     let won = Cell::new(ptr::null::<Watcher>());
     let mut last = &won;
     let mut at = g.watchers.replace(ptr::null());
-    // SAFETY: the clauses of `enqueue` apply: under the lock the watchers in the list are in place
+    // SAFETY: what `enqueue` requires holds: under the lock the watchers in the list are in place
     // and `win` may be called. Those that are won stay until they are woken. The links of those
     // that are not won are not read again.
     unsafe {
@@ -154,7 +155,7 @@ pub(crate) fn end_watched(gp: NonNull<G>) -> AtEnd {
     // SAFETY: we acquired the lock above. It does not lie in the record.
     unsafe { lock.unlock() };
     let mut at = won.get();
-    // SAFETY: the clauses of `enqueue` apply: these watchers were won above, so they are ours to
+    // SAFETY: what `enqueue` requires holds: these watchers were won above, so they are ours to
     // wake and in place until then. `waiter` holds the word that `enqueue` stored, and can be
     // woken, because we have held the lock since.
     unsafe {

@@ -86,7 +86,8 @@ pub fn goexit() -> ! {
     panicking::exit(gp)
 }
 
-/// The first function of every goroutine. `arg` is its `G`.
+/// Runs the goroutine's closure and stores the outcome. This is the first function of every
+/// goroutine. `arg` is its `G`.
 ///
 /// # Safety
 /// The contract is that of [`EntryFn`](arch::EntryFn): `arg` is the running goroutine's G, whose
@@ -157,12 +158,12 @@ pub(crate) unsafe extern "C" fn goexit1() -> ! {
     };
     let m = inside.into_switch();
     #[cfg(gort_asan)]
-    // SAFETY: the running goroutine's context.
+    // SAFETY: this is the running goroutine's context.
     unsafe {
         arch::asan::ends(G::gobuf(gp));
     }
-    // SAFETY: `mcall`'s clauses hold. `gp` is the running goroutine and `m` its M, according to
-    // `getg` and `enter`. The M's g0 was saved when the goroutine was resumed. `goexit0` keeps
+    // SAFETY: what `mcall` requires holds. `gp` is the running goroutine and `m` its M, according
+    // to `getg` and `enter`. The M's g0 was saved when the goroutine was resumed. `goexit0` keeps
     // `OnG0Fn`'s contract, and never resumes this goroutine.
     unsafe { arch::mcall(goexit0, G::gobuf(gp), m.g0()) };
     throw("a goroutine that had ended was resumed");

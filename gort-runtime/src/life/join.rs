@@ -2,7 +2,7 @@
 //! record.
 //!
 //! A record has two owners, the goroutine and its `JoinHandle`. The last owner to give it up
-//! returns it to the pool. The word:
+//! returns it to the pool. The word has one of these values:
 //!
 //! | word | meaning |
 //! |---|---|

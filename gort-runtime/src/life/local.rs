@@ -1,8 +1,8 @@
 //! The goroutine-locals that code sees, what a new goroutine inherits of them, and their end.
 //!
 //! Code sees the goroutine-locals of the running goroutine. They are found through its record,
-//! never through an address that a compiler could have kept across a switch. A call on g0 sees
-//! those of the calling goroutine. A plain thread has its own.
+//! never through an address that a compiler could have kept across a switch. A call on g0 sees the
+//! goroutine-locals of the calling goroutine. A plain thread has its own.
 //!
 //! Hooks are inherited and dropped together with them.
 
@@ -90,7 +90,7 @@ pub(crate) fn inherited() -> Inherited {
     }
 }
 
-/// Makes the running goroutine, which has not used a key yet, inherit.
+/// Gives the running goroutine, which has not used a key yet, the values that it inherits.
 pub(crate) fn adopt(inherited: Inherited) {
     if let Some(gp) = tls::goroutine() {
         // SAFETY: as in `find`: the goroutine runs here, so its locals are ours.

@@ -115,8 +115,8 @@ where
     }
 }
 
-/// The closure-dependent part of starting a goroutine. Everything else is in [`Newborn`], so that
-/// it is compiled once.
+/// Does the part of starting a goroutine that depends on the type of the closure. Everything else
+/// is in [`Newborn`], so that it is compiled once.
 ///
 /// # Safety
 /// The contract is that of [`newproc`]: what `F` and `T` borrow must live until the goroutine has

@@ -19,20 +19,23 @@
 use crate::base::prim::Ordering::Relaxed;
 use crate::proc::m::M;
 
-/// How long the first sleeper may sleep before sysmon asks.
+/// How long the first sleeper may sleep before sysmon asks, in nanoseconds: a hundred times what
+/// asking costs. So asking about a busy thread takes at most a hundredth of a core.
 const ASLEEP_NS: u64 = 1_000_000;
-/// Number of sleepers after which sysmon asks at once. `ASK_AFTER_NS` has the delay after each of
-/// them.
+/// Number of sleepers after which sysmon asks at once. One sleeper alone may be chance.
 const STEPS: usize = 4;
+/// How long sysmon waits before it asks, in nanoseconds, after 1, 2, 3 and 4 sleepers.
 const ASK_AFTER_NS: [u64; STEPS] = [100_000, 50_000, 20_000, 0];
-/// For this long after the last sleeper, sysmon does not nap (`HOT_NS`), or naps precisely
-/// (`PRECISE_NS`).
+/// For this long after the last sleeper, in nanoseconds, sysmon does not nap: a nap of 20 µs would
+/// take as long as the next goroutine needs to fall asleep.
 const HOT_NS: u64 = 100_000;
+/// For this long after the last sleeper, in nanoseconds, sysmon's naps end on time. Otherwise the
+/// kernel would prolong them by up to 50 µs.
 const PRECISE_NS: u64 = 2_000_000;
-/// A burst ends if no sleeper was found for this long.
+/// A burst ends if no sleeper was found for this long, in nanoseconds: two time slices.
 const BURST_NS: u64 = 20_000_000;
 
-/// How sysmon passes the time until its next look.
+/// How sysmon passes the time until its next round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// Naps that the kernel may prolong by up to 50 µs.
@@ -48,6 +51,7 @@ pub(crate) enum Pace {
 pub(crate) struct Burst {
     /// Number of sleepers found in a row.
     found: usize,
+    /// When the last of them was found, on the monotonic clock.
     found_at: u64,
     /// The last sleepers, and how many times their Ps had been taken.
     last: [Option<(&'static M, u32)>; STEPS],
@@ -64,7 +68,7 @@ impl Burst {
         self.found >= STEPS
     }
 
-    /// Returns how to pass the time until the next look.
+    /// Returns how to pass the time until the next round.
     pub(crate) fn pace(&self, now: u64) -> Pace {
         let quiet_ns = now - self.found_at;
         if !self.is_on() || quiet_ns >= PRECISE_NS {
@@ -99,13 +103,14 @@ impl Burst {
         }
     }
 
-    /// Ends the burst if no sleeper was found for long enough.
-    pub(crate) fn ends_some_time(&mut self, now: u64) {
+    /// Ends the burst if sysmon has found no sleeper for [`BURST_NS`].
+    pub(crate) fn end_if_over(&mut self, now: u64) {
         if self.is_on() && now - self.found_at >= BURST_NS {
             self.end();
         }
     }
 
+    /// Ends the burst.
     fn end(&mut self) {
         *self = Self::default();
     }

@@ -42,10 +42,10 @@
 //! The counts of mains are changed by Ms that run, and by a thread under the lock
 //! ([`main_exited`]). An M that has changed a count takes the lock before it sleeps, so a checker
 //! that finds all Ms asleep reads current counts. A counted thread has started its main goroutine,
-//! which has not left `main`. The thread waits in `join`, or is about to, and at most wakes an M
-//! that would find nothing to do. Only the end of the main goroutine wakes the thread, and before
-//! that end the count falls. A thread whose main has called `goexit` is counted again when it
-//! begins to wait for ever.
+//! which has not left `main`. The thread waits in `join`, or is about to wait there, and at most
+//! wakes an M that would find nothing to do. Only the end of the main goroutine wakes the thread,
+//! and before that end the count falls. A thread whose main has called `goexit` is counted again
+//! when it begins to wait for ever.
 //!
 //! The threads that condition 4 allows are therefore asleep, and only goroutines can wake them. A
 //! thread that is about to exit and no longer counted makes the process seem to have one thread
@@ -195,7 +195,7 @@ impl Drop for TestRuns {
 /// The result of [`count_and_check`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Liveness {
-    /// Some goroutine can run, or will be able to.
+    /// Some goroutine can run now, or will be able to run.
     Alive,
     /// Only a thread that is not ours could still wake anything.
     OnlyForeignThreads,
@@ -268,7 +268,8 @@ fn write_all_goroutines(head: &str) {
 }
 
 /// Tests are reported as stuck after only foreign threads could have woken a goroutine for this
-/// long.
+/// long,
+/// in nanoseconds.
 const STUCK_NS: u64 = 3_000_000_000;
 
 /// Sysmon's record of tests that seem to be stuck.
@@ -283,7 +284,7 @@ pub(crate) struct StuckTests {
 impl StuckTests {
     /// Updates the record with the result of a check, and prints all goroutines if the tests are
     /// stuck. Sysmon calls this if it has not been woken since the last check.
-    pub(crate) fn look(&mut self, found: Liveness) {
+    pub(crate) fn update(&mut self, found: Liveness) {
         let now = os::now_ns();
         if found == Liveness::Alive || TESTS.load(Relaxed) == 0 {
             self.since = 0;

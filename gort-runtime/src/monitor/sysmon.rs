@@ -1,8 +1,8 @@
 //! sysmon: the thread without a P that takes Ps from Ms whose goroutines do not make progress.
 //!
-//! It looks at every P once every 20 µs while it finds anything to do, then more and more rarely,
-//! down to once every 10 ms (1 ms while there are announced calls), and not at all while every P is
-//! idle. It takes a P under these conditions:
+//! It looks at every P once every 20 µs while it finds anything to do. When it finds nothing, it
+//! looks more and more rarely, down to once every 10 ms (1 ms while there are announced calls).
+//! While every P is idle it does not look at all. It takes a P under these conditions:
 //!
 //! | the M that holds the P | with work waiting | without |
 //! |---|---|---|
@@ -38,28 +38,43 @@ use crate::signal::{catch, mask};
 use crate::{record, stack};
 use std::thread;
 
+/// The sleep between two rounds, in microseconds, while sysmon finds something to do. As in Go.
 const SHORTEST_SLEEP_US: u64 = 20;
+/// The longest sleep between two rounds, in microseconds: one time slice, as in Go, so that sysmon
+/// notices a slice that is used up at most one slice late.
 const LONGEST_SLEEP_US: u64 = 10_000;
-/// The longest sleep while there are announced calls, any of which may turn out to be long. Looking
-/// every 20 µs at calls that turn out to be short costs a tenth of a core (`syscall_block`).
+/// The longest sleep, in microseconds, while there are announced calls, any of which may turn out
+/// to be long. Waking up every 20 µs for calls that turn out to be short costs a tenth of a core
+/// (`syscall_block`).
 const LONGEST_SLEEP_WITH_CALLS_US: u64 = 1_000;
-/// The longest sleep while only a foreign thread could still wake anything (see `checkdead.rs`).
+/// The longest sleep, in microseconds, while only a foreign thread could still wake a goroutine
+/// (see `checkdead.rs`). Sysmon then wakes up only to detect a deadlock.
 const LONGEST_WATCH_US: u64 = 1_000_000;
-/// Limits the next sleep (only that one) if a goroutine waits for a P whose goroutines run for
-/// longer than [`SLOW_NS`] each. The goroutine that runs there now may be asleep.
+/// Limits the next sleep (only that one), in microseconds, if a goroutine waits for a P whose
+/// goroutines run for longer than [`SLOW_NS`] each. The goroutine that runs there now may be
+/// asleep, and sysmon takes the P of a sleeper after 1 ms.
 const WATCH_SLEEP_US: u64 = 1_000;
+/// The run of a goroutine, in nanoseconds, from which on a P counts as slow: five of sysmon's
+/// shortest sleeps. Where runs are shorter, a queued goroutine soon has its turn.
 const SLOW_NS: u64 = 100_000;
-/// Number of idle threads to keep ready in a burst of blocking calls. Starting a thread takes
-/// longer than waking one.
+/// Number of idle threads to keep ready in a burst of blocking calls, for the next Ps that sysmon
+/// takes. Starting a thread takes longer than waking one.
 const SPARES: u32 = 3;
-/// Number of rounds without anything to do before sleeps grow longer.
+/// Number of rounds without anything to do before sleeps grow longer: 1 ms of shortest sleeps, as
+/// in Go.
 const PATIENCE: u32 = 50;
-/// Number of rounds with the longest sleep and every P idle before sysmon parks.
+/// Number of rounds with the longest sleep and every P idle before sysmon parks: 50 ms. In a
+/// program that is idle for a shorter time, no goroutine has to wake sysmon.
 const IDLE_ROUNDS: u32 = 5;
 
+/// How long an announced call keeps its P while work waits, in nanoseconds: one of sysmon's
+/// shortest sleeps, as in Go. A shorter call costs less than handing the P on.
 const ANNOUNCED_NS: u64 = 20_000;
+/// How long a goroutine keeps its P while no work waits, in nanoseconds. No goroutine needs the P;
+/// sysmon takes it only so that it can come to rest itself.
 const IDLE_HOLDER_NS: u64 = 100_000_000;
-/// Sysmon polls the network if something waits for it and no thread has polled for this long.
+/// Sysmon polls the network if a goroutine waits for a descriptor and no thread has polled for this
+/// long, in nanoseconds. As in Go.
 const POLL_NS: u64 = 10_000_000;
 
 /// Starts sysmon's thread.
@@ -122,9 +137,9 @@ fn run() {
             stuck.alive();
         }
         let now = os::now_ns();
-        stacks.look(now);
-        records.look(now);
-        if !hogs.look(now) && SCHED.idle.npidle() == SCHED.procs() {
+        stacks.trim_if_due(now);
+        records.trim_if_due(now);
+        if !hogs.update(now) && SCHED.idle.npidle() == SCHED.procs() {
             idle += 1;
             if idle >= IDLE_ROUNDS
                 && sleep_us >= LONGEST_SLEEP_US
@@ -143,7 +158,7 @@ fn run() {
             idle = 0;
         }
         look_at_network(now);
-        burst.ends_some_time(now);
+        burst.end_if_over(now);
         let looked = retake(now, &mut seen, &mut hogs, &mut burst);
         is_watching = looked.found_slow && !is_watching;
         quiet = if looked.took {
@@ -172,7 +187,7 @@ fn park(trace: &mut Schedtrace, stuck: &mut StuckTests, watch_us: u64) -> bool {
         }
         checkdead::count_and_check(&shared)
     };
-    stuck.look(found);
+    stuck.update(found);
     let until = match found {
         Liveness::Alive => u64::MAX,
         Liveness::OnlyForeignThreads => after_us(watch_us),
@@ -211,8 +226,8 @@ fn after_us(us: u64) -> u64 {
     os::now_ns() + us * 1000
 }
 
-/// Polls the network if no other thread does. That is so only while every P is busy: otherwise an
-/// idle M sleeps in the poll.
+/// Polls the network if no other thread does. No other thread does only while every P is busy:
+/// otherwise an idle M sleeps in the poll.
 fn look_at_network(now: u64) {
     if netpoll::overdue(now, POLL_NS) {
         let ready = GQueue::new();

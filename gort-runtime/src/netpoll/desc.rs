@@ -2,7 +2,7 @@
 //! meet on them. Go's `pollDesc`, `netpollblock`, `netpollunblock`.
 //!
 //! A descriptor has a [`Slot`] for each direction. The user is the goroutine or thread that
-//! operates on that direction. The slot's word:
+//! operates on that direction. The slot's word has one of these values:
 //!
 //! | word | meaning | state ended by |
 //! |---|---|---|
@@ -21,25 +21,25 @@
 //! would leave a goroutine asleep for ever.
 //!
 //! # Rules
-//! 1. Each direction has at most one user at a time (a clause of `PollDesc::new`). `gort::net` has
-//!    a lock for each direction.
+//! 1. Each direction has at most one user at a time (a requirement of `PollDesc::new`). `gort::net`
+//!    has a lock for each direction.
 //! 2. A user that parks arms at most one timer. When it runs again, it removes that timer before it
 //!    does anything else. A timer that finds a waiter therefore finds its own.
 //!
 //! # Why no event is lost
-//! The user's call would have blocked; then the edge comes. *The poller's swap precedes `begin`:*
-//! `begin` sees `READY`. *It falls between `begin` and `commit`:* `commit` fails. *It follows
-//! `commit`:* the poller obtains the waiter. `forget_ready` discards an edge that came before the
-//! call that follows. It acquires what the poller released, so that call sees what the kernel had
-//! announced.
+//! Suppose that the user's call would have blocked, and that the edge comes after the call. If the
+//! poller's swap precedes `begin`, `begin` sees `READY`. If the swap falls between `begin` and
+//! `commit`, `commit` fails. If it follows `commit`, the poller obtains the waiter. `forget_ready`
+//! discards an edge that came before the call that follows. It acquires what the poller released,
+//! so that call sees what the kernel had announced.
 //!
 //! # Why no interruption is lost
 //! Two actors each store, issue a full barrier, and load. The user stores `WAIT` into the word,
 //! issues the barrier (in `begin`), and reads `closing` and the deadline. The interrupter sets
 //! `closing` or the deadline, issues the barrier, and takes what it finds in the word. The actor
 //! whose barrier is second sees the other's store. Either the user does not park, or the
-//! interrupter finds `WAIT` (then `commit` fails and the user looks again) or the waiter. A timer
-//! needs no such pair: it fires once, after it was armed, which is after `begin`.
+//! interrupter finds `WAIT` (then `commit` fails and the user makes its call again) or the waiter.
+//! A timer needs no such pair: it fires once, after it was armed, which is after `begin`.
 //!
 //! Why does the user store `WAIT` first and not the waiter? Once the waiter is in the word, it may
 //! be woken at any time. A user that checked after that might have been woken already, and might
@@ -148,7 +148,8 @@ impl Slot {
         (before >= FIRST_WAITER).then_some(before)
     }
 
-    /// Makes the user look again. Returns the waiter, if there is one, which the caller must wake.
+    /// Makes the user check `closing` and the deadline again. Returns the waiter, if there is one,
+    /// which the caller must wake.
     pub(crate) fn interrupt(&self) -> Option<usize> {
         let mut seen = self.word.load(Relaxed);
         while seen >= WAIT {

@@ -1,7 +1,7 @@
-//! One poll.
+//! Polls the network once.
 //!
-//! This is `netpoll` in Go. It returns the goroutines that became ready in a list, and leaves it to
-//! the caller to run them. It wakes plain threads directly.
+//! Go's `netpoll`. A poll returns a list of the goroutines that became ready, and leaves it to the
+//! caller to run them. It wakes plain threads directly.
 //!
 //! A program without sockets pays nothing: the epoll instance is created for the first descriptor.
 //! (The models have a stand-in, `poll_loom.rs`.)

@@ -105,8 +105,8 @@ pub(crate) fn thread_id() -> libc::pid_t {
     unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
-/// Returns whether this process's thread `tid` runs or waits for a core. `None` if `/proc` does not
-/// say.
+/// Returns whether this process's thread `tid` runs or waits for a core, or `None` if `/proc` does
+/// not say.
 pub(crate) fn thread_wants_cpu(tid: libc::pid_t) -> Option<bool> {
     let stat = std::fs::read_to_string(format!("/proc/self/task/{tid}/stat")).ok()?;
     // The thread's name, in parentheses, may contain anything.
@@ -272,7 +272,7 @@ pub(crate) fn limit(resource: Resource) -> Option<libc::rlim_t> {
 pub(crate) fn page_size() -> usize {
     // SAFETY: sysconf has no preconditions.
     let n = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    // No page size would be safe to assume. Linux tells every process.
+    // Linux tells every process its page size. If it did not, no size would be safe to assume.
     usize::try_from(n).unwrap_or_else(|_| abort())
 }
 
@@ -299,7 +299,7 @@ pub(crate) fn membarrier() -> bool {
     membarrier_command(MEMBARRIER_CMD_PRIVATE_EXPEDITED)
 }
 
-/// Returns the number of threads of this process. `None` if `/proc` does not say.
+/// Returns the number of threads of this process, or `None` if `/proc` does not say.
 pub(crate) fn num_threads() -> Option<usize> {
     Some(std::fs::read_dir("/proc/self/task").ok()?.count())
 }

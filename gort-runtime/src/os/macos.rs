@@ -23,12 +23,12 @@ pub(crate) fn nap(time: std::time::Duration) {
     unsafe { libc::nanosleep(&raw const spec, std::ptr::null_mut()) };
 }
 
-/// Used by traces, which are not written on this system.
+/// Returns some time in nanoseconds. Only traces use it, and they are not written on this system.
 pub(crate) fn boot_time_ns() -> u64 {
     now_ns()
 }
 
-/// Used by traces, which are not written on this system.
+/// Returns 0. Only traces use it, and they are not written on this system.
 pub(crate) fn real_time_ns() -> u64 {
     0
 }

@@ -114,8 +114,8 @@ pub(crate) unsafe fn set_signal_action(signal: libc::c_int, action: SignalAction
     if cfg!(miri) {
         return;
     }
-    // SAFETY: the structure is ours, and zeros are a valid value of it. The caller vouches for the
-    // handler.
+    // SAFETY: the structure is ours, and zeros are a valid value of it. The caller guarantees what
+    // the kernel requires of the handler.
     unsafe {
         let mut new: libc::sigaction = mem::zeroed();
         new.sa_sigaction = action.handler;

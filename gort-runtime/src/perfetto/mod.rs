@@ -4,7 +4,7 @@
 //! session   starts, stops, and the thread that looks at the rings
 //! story     what happens, event by event
 //! slices    what each goroutine and each P does
-//! packets   that, as packets
+//! packets   slices and events as packets
 //! proto     the encoding of packets
 //! quick     hashing
 //! ```

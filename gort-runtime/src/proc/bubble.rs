@@ -6,46 +6,46 @@
 //! `synctest::run` (`api/synctest.rs` says what it does). This file implements how the keeper
 //! learns that it is its turn.
 //!
-//! # Holds
-//! A word counts *holds* (and how many were ever taken). Each member that is not durably blocked
-//! has one hold, and the keeper has one during its turn. An actor that releases its hold checks
-//! whether it is the last. The last hold is not released but handed to the keeper, which is then
+//! # Tokens
+//! A word counts *tokens* (and how many were ever taken). Each member that is not durably blocked
+//! has one token, and the keeper has one during its turn. An actor that releases its token checks
+//! whether it is the last. The last token is not released but handed to the keeper, which is then
 //! woken. So the count is never 0, and
 //!
-//! 1. the keeper is awake exactly while it has a hold, so it is woken once for each time that it
+//! 1. the keeper is awake exactly while it has a token, so it is woken once for each time that it
 //!    has gone to sleep;
-//! 2. if the keeper has the only hold, no member is running, runnable or about to park.
+//! 2. if the keeper has the only token, no member is running, runnable or about to park.
 //!
 //! # Park, wake-up and the keeper's turn
-//! A member that parks durably (P) releases its hold *after* its park is committed, on g0. Its
-//! waker (W) takes a hold for it *before* the member can run: after W has won the right to wake it,
-//! and before W queues it.
+//! A member that parks durably (P) releases its token *after* its park is committed, on g0. Its
+//! waker (W) takes a token for it *before* the member can run: after W has won the right to wake
+//! it, and before W queues it.
 //!
-//! - If W comes before P has released its hold, there are two holds for one goroutine: P's, and the
-//!   one that W took for it. P then releases one of them. The count is never too low.
-//! - If W comes afterwards, there are three cases. W may be a member, which has its own hold, so
+//! - If W comes before P has released its token, there are two tokens for one goroutine: P's, and
+//!   the one that W took for it. P then releases one of them. The count is never too low.
+//! - If W comes afterwards, there are three cases. W may be a member, which has its own token, so
 //!   the keeper's is not the only one. W may be the keeper, during its turn. Or W may be outside
 //!   the bubble, and reach the member through a lock that is shared with others. Perhaps the keeper
-//!   has the only hold at that time and is about to advance the clock. Then the clock may advance
+//!   has the only token at that time and is about to advance the clock. Then the clock may advance
 //!   before that wake-up takes effect. No other harm is possible: the goroutine runs, with its
-//!   hold, and the keeper goes back to sleep without having lost its own.
+//!   token, and the keeper goes back to sleep without having lost its own.
 //!
 //! P must read which bubble it belongs to before it commits, because the goroutine may be gone
-//! afterwards. The bubble is not gone: it has P's hold.
+//! afterwards. The bubble is not gone: it has P's token.
 //!
 //! # Orderings
 //! All changes of the word are acquire-release read-modify-writes. This includes handing over the
-//! last hold, which replaces the word by the same value. The keeper in its turn therefore sees what
-//! each goroutine did before it blocked or ended. So does every goroutine that the keeper wakes:
-//! `synctest::wait` and `run` return after that.
+//! last token, which replaces the word by the same value. The keeper in its turn therefore sees
+//! what each goroutine did before it blocked or ended. So does every goroutine that the keeper
+//! wakes: `synctest::wait` and `run` return after that.
 //!
 //! The keeper determines from two words whether all members have ended. It reads the number of
-//! members (acquire; a member leaves by a release) and then the holds. If there are no members and
-//! the only hold is the keeper's, the last member, which had a hold when it left, has released that
-//! hold as well. No member accesses the bubble any more.
+//! members (acquire; a member leaves by a release) and then the tokens. If there are no members and
+//! the only token is the keeper's, the last member, which had a token when it left, has released
+//! that token as well. No member accesses the bubble any more.
 //!
 //! Bubbles are never freed (`bubble/pool.rs`). If goroutines were left behind in a bubble, blocked,
-//! the bubble is not reused. Its keeper keeps its hold. So no member's hold is ever the last one,
+//! the bubble is not reused. Its keeper keeps its token. So no member's token is ever the last one,
 //! and no member wakes the keeper.
 
 use crate::base::prim::{
@@ -62,21 +62,21 @@ pub(crate) const BY_LOCK: u32 = 1 << 9;
 /// Bit of the same word: the bubble is explored, so a waker asks the explorer whose turn it is.
 pub(crate) const EXPLORED: u32 = 1 << 10;
 
-/// One taken hold, as counted in the upper half of the word.
+/// One taken token, as counted in the upper half of the word.
 const TAKEN: u64 = 1 << 32;
 
-/// Returns whether the word counts exactly one hold.
-pub(crate) fn is_only(holds: u64) -> bool {
-    holds & (TAKEN - 1) == 1
+/// Returns whether the word counts exactly one token.
+pub(crate) fn is_only(tokens: u64) -> bool {
+    tokens & (TAKEN - 1) == 1
 }
 
 /// The state that the goroutines of a bubble share; see the head of this file. `repr(C)`, because
 /// it is the first field of `Kept` (`bubble/pool.rs`).
 #[derive(Debug)]
 pub(crate) struct Bubble {
-    /// The number of holds. The upper half counts how many were ever taken, so that the keeper
-    /// notices a hold that was taken and released again.
-    holds: AtomicU64,
+    /// The number of tokens. The upper half counts how many were ever taken, so that the keeper
+    /// notices a token that was taken and released again.
+    tokens: AtomicU64,
     /// The current time on the bubble's clock.
     now: hint::AtomicU64,
     /// Number of goroutines that have been started and have not ended.
@@ -98,10 +98,10 @@ pub(crate) struct Bubble {
 
 impl Bubble {
     const_unless_loom! {
-        /// Creates a bubble without members. The keeper has the only hold.
+        /// Creates a bubble without members. The keeper has the only token.
         pub(crate) fn new() -> Self {
             Self {
-                holds: AtomicU64::new(1),
+                tokens: AtomicU64::new(1),
                 now: hint::AtomicU64::new(0),
                 members: AtomicUsize::new(0),
                 id: AtomicU32::new(0),
@@ -140,51 +140,51 @@ impl Bubble {
     /// Adds a member that is being started, by a member or by the keeper, and is not yet runnable.
     pub(crate) fn enter(&self) {
         self.members.fetch_add(1, Relaxed);
-        self.take_hold();
+        self.take_token();
     }
 
-    /// Removes a member that has ended. The member's hold remains: the caller must release it as
+    /// Removes a member that has ended. The member's token remains: the caller must release it as
     /// its last step.
     pub(crate) fn leave(&self) {
         self.members.fetch_sub(1, Release);
     }
 
-    /// Returns whether all members have ended and released their holds. The keeper calls this
+    /// Returns whether all members have ended and released their tokens. The keeper calls this
     /// during its turn. (If a waker outside the bubble has just woken the last member, that
-    /// member's hold was taken before the member left, and so is counted.)
+    /// member's token was taken before the member left, and so is counted.)
     pub(crate) fn is_empty(&self) -> bool {
-        self.members.load(Acquire) == 0 && is_only(self.holds())
+        self.members.load(Acquire) == 0 && is_only(self.tokens())
     }
 
-    /// Takes a hold for a durably blocked member that is about to run. Its waker calls this before
+    /// Takes a token for a durably blocked member that is about to run. Its waker calls this before
     /// it queues the member.
-    pub(crate) fn take_hold(&self) {
-        self.holds.fetch_add(TAKEN | 1, AcqRel);
+    pub(crate) fn take_token(&self) {
+        self.tokens.fetch_add(TAKEN | 1, AcqRel);
     }
 
-    /// Releases a hold. If it was the last, hands it to the keeper and returns the keeper, which
+    /// Releases a token. If it was the last, hands it to the keeper and returns the keeper, which
     /// the caller must wake.
     #[must_use]
-    pub(crate) fn let_go(&self) -> Option<usize> {
-        let mut holds = self.holds.load(Relaxed);
+    pub(crate) fn release_token(&self) -> Option<usize> {
+        let mut tokens = self.tokens.load(Relaxed);
         loop {
-            let is_last = is_only(holds);
-            let left = if is_last { holds } else { holds - 1 };
+            let is_last = is_only(tokens);
+            let left = if is_last { tokens } else { tokens - 1 };
             match self
-                .holds
-                .compare_exchange_weak(holds, left, AcqRel, Relaxed)
+                .tokens
+                .compare_exchange_weak(tokens, left, AcqRel, Relaxed)
             {
                 Ok(_) if is_last => return Some(self.keeper.load(Relaxed)),
                 Ok(_) => return None,
-                Err(now) => holds = now,
+                Err(now) => tokens = now,
             }
         }
     }
 
-    /// Returns a value that changes whenever a hold is taken. The keeper calls this during its
+    /// Returns a value that changes whenever a token is taken. The keeper calls this during its
     /// turn.
-    pub(crate) fn holds(&self) -> u64 {
-        self.holds.load(Acquire)
+    pub(crate) fn tokens(&self) -> u64 {
+        self.tokens.load(Acquire)
     }
 
     /// Registers the caller as the goroutine in `synctest::wait`, which waits for all other
@@ -194,7 +194,7 @@ impl Bubble {
     }
 
     /// Publishes the goroutine in `synctest::wait`, which has parked but has not yet released its
-    /// hold.
+    /// token.
     pub(crate) fn show_waiter(&self, waiter: usize) {
         self.waiter.store(waiter, Relaxed);
     }

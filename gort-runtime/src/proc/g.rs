@@ -15,30 +15,50 @@
 //! deep calls costs its record and one page.
 //!
 //! # Who may access what
-//! The owner is the actor that `gstatus.rs` names for the status.
+//! The *owner* is the actor that `gstatus.rs` names for the status. The *spawner* is the thread
+//! that starts the goroutine, until it has queued it. The *taker* is the M that has taken the
+//! goroutine out of a queue. A *dump* is any thread that reports on goroutines; it sees some recent
+//! value.
 //!
-//! | field | written by | read by |
-//! |---|---|---|
-//! | `buf` | `mcall`, on behalf of the running goroutine; the M that gives it its stack | the M that resumes it; an observer while the G is Observed |
-//! | `status` | the owner | anyone (a dump sees some recent state); atomic |
-//! | `schedlink` | the owner of the list that the G is in (`gqueue.rs`) | the same |
-//! | `is_new`, `runnable_since` | the owner of the Runnable G, the M that runs it | the same |
-//! | `reason`, `since`, `site` | the goroutine, before it parks; a profile marks `reason` | dumps: stale at worst; atomics |
-//! | `stamp` | the owner (`traced/stamp.rs`); sysmon, while it keeps a running G's M outside | the same |
-//! | `suspect` | the spawner; the M that runs it; sysmon | the M that takes it out of a queue; atomic |
-//! | `stack` | the spawner; the M that has taken it out of a queue; `goexit0` | the same, and the fault handler on the goroutine's thread |
-//! | `first` | the spawner | the M that gives it its stack |
-//! | `has_begun` | the spawner; the M that gives it its stack | dumps; atomic |
-//! | `class`, `slab` | `record/slab.rs`, when the record is carved | the owner of the record |
-//! | `join` | see `join.rs` | |
-//! | `bubble` | the spawner | the owner; the goroutine; dumps: atomic |
-//! | `locals`, `hooked` | the spawner; the goroutine | the same |
-//! | `watchers` | under a lock, see `ending.rs` | |
-//! | `last_m` | the spawner; the M that has taken it out of a queue | the same |
-//! | `lockedm`, `wired`, `exits`, `panicked`, `unwinding` | the goroutine while running; `goexit0` | the M that has taken it out of a queue |
-//! | `packet` | the spawner | the goroutine; then its handle (`join.rs`, invariant 1) |
-//! | `name`, `named` | the spawner; the thread that frees the record | anyone, under `name`'s lock; the same |
-//! | `id`, `root`, `spawned_at`, `by_timer` | the spawner | anyone (a dump may see those of another goroutine); atomics |
+//! Fields of the scheduler:
+//! - `buf`: written by `mcall`, on behalf of the running goroutine, and by the M that gives the
+//!   goroutine its stack. Read by the M that resumes it, and by an observer while the G is
+//!   Observed.
+//! - `status` (atomic): written by the owner, read by any thread.
+//! - `schedlink`: written and read by the owner of the list that the G is in (`gqueue.rs`).
+//! - `is_new`, `runnable_since`: written and read by the owner of the Runnable G and by the M that
+//!   runs it.
+//! - `hog_epoch` (atomic): written by the spawner, the M that runs the goroutine, and sysmon. Read
+//!   by the taker.
+//! - `last_m`: written and read by the spawner and by the taker.
+//! - `lockedm`, `wired`, `exits`, `panicked`, `unwinding`: written by the goroutine while it runs,
+//!   and by `goexit0`. Read by the taker.
+//!
+//! Fields for waiting and for reports:
+//! - `reason`, `since`, `site` (atomics): written by the goroutine before it parks; a profile marks
+//!   `reason`. Read by dumps.
+//! - `stamp`: written and read by the owner (`traced/stamp.rs`), and by sysmon while it keeps the M
+//!   of a running G outside the runtime.
+//! - `name`: written by the spawner, and by the thread that frees the record. Read by any thread
+//!   that holds the name's lock.
+//! - `named`: written and read by the spawner and by the thread that frees the record.
+//! - `id`, `root`, `spawned_at`, `by_timer` (atomics): written by the spawner. Read by any thread;
+//!   a dump may see those of another goroutine.
+//!
+//! Fields for the stack, the record and the end:
+//! - `stack`: written by the spawner, the taker and `goexit0`. Read by them, and by the fault
+//!   handler on the goroutine's thread.
+//! - `first`: written by the spawner, read by the M that gives the goroutine its stack.
+//! - `has_begun` (atomic): written by the spawner and by the M that gives the goroutine its stack.
+//!   Read by dumps.
+//! - `class`, `slab`: written by `record/slab.rs` when it carves the record. Read by the record's
+//!   owner.
+//! - `packet`: written by the spawner. Read by the goroutine, then by its handle (`join.rs`,
+//!   invariant 1).
+//! - `join`: see `join.rs`.
+//! - `watchers`: written and read under a lock, see `ending.rs`.
+//! - `bubble` (atomic): written by the spawner. Read by the owner, the goroutine and dumps.
+//! - `locals`, `hooked`: written and read by the spawner and by the goroutine.
 //!
 //! # What a pointer to a G guarantees
 //! A `NonNull<G>` in this crate points to the G of a record that has been carved, which stays a
@@ -46,7 +66,7 @@
 //! region, so the packet can be reached through it. (This is not true of the pointers that
 //! observers make from a `&G`: `report/list.rs`, `monitor/sysmon.rs`.) It is therefore always sound
 //! to make a `&G` from it, even while other threads write: everything that is ever written is in
-//! cells and atomics. What needs an argument is each access to a cell: only the actors in the table
+//! cells and atomics. What needs an argument is each access to a cell: only the actors in the list
 //! may access it. G is not `Sync`, so only these pointers carry a G to another thread.
 
 use crate::arch::{EntryFn, ExitFn, Gobuf};
@@ -114,9 +134,9 @@ pub(crate) struct G {
     // The fields that waiting, the start and the end access in addition.
     /// The M to which this goroutine is wired, or null.
     pub(crate) lockedm: Cell<*const M>,
-    /// Whether the goroutine may be one that computes for long, and since which epoch (`hogs.rs`,
-    /// `held.rs`).
-    pub(crate) suspect: AtomicU64,
+    /// Whether the goroutine may turn out to be a hog, and in which epoch it was started
+    /// (`hogs.rs`, `held.rs`).
+    pub(crate) hog_epoch: AtomicU64,
     /// When its wait began, on the P's coarse clock.
     since: AtomicU64,
     /// Where it waits: a `&'static Location` as a number. 0: nowhere.
@@ -184,7 +204,7 @@ impl G {
         self.by_timer.store(false, Relaxed);
         self.stamp.clear();
         self.has_begun.store(false, Relaxed);
-        self.suspect.store(epoch, Relaxed);
+        self.hog_epoch.store(epoch, Relaxed);
         self.last_m.set(ptr::null());
         if name.is_some() {
             *self.name.lock() = name;

@@ -23,7 +23,7 @@ pub(crate) struct G {
     pub(crate) last_m: Cell<*const M>,
     pub(crate) runnable_since: Cell<u64>,
     pub(crate) is_new: Cell<bool>,
-    pub(crate) suspect: AtomicU64,
+    pub(crate) hog_epoch: AtomicU64,
     pub(crate) wired: Cell<u32>,
     pub(crate) stack: Cell<StackSlot>,
 }
@@ -39,7 +39,7 @@ impl G {
             last_m: Cell::new(ptr::null()),
             runnable_since: Cell::new(0),
             is_new: Cell::new(false),
-            suspect: AtomicU64::new(0),
+            hog_epoch: AtomicU64::new(0),
             wired: Cell::new(0),
             stack: Cell::new(StackSlot(true)),
         }

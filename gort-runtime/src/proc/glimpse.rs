@@ -32,9 +32,9 @@
 //!   later one, because there is an acquire fence between them. But step 4 saw *waiting(k)*.
 //!
 //! The third point treats the goroutine's writes as releases, which they are not in Rust's memory
-//! model. But step 3 is a system call that copies memory, so only the machine matters here: x86
-//! keeps stores in order, and on aarch64 the status was handed on by a release and an acquire, and
-//! no later store moves before these.
+//! model. But step 3 is a system call that copies memory, so only the machine matters here. x86
+//! keeps stores in order. On aarch64 the status was handed on by a release and an acquire, and no
+//! later store moves before these.
 //!
 //! There is one observer at a time, so the mark is the observer's own. The model is
 //! `tests/loom_glimpse.rs`.

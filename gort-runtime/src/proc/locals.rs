@@ -183,7 +183,7 @@ impl Locals {
         }
     }
 
-    /// Takes a value out at the goroutine's end. Its key is gone from now on. `None` means that
+    /// Takes a value out at the goroutine's end. Its key is gone from now on. Returns `None` if
     /// there are no more values; from now on all keys are gone.
     pub(crate) fn take_last(&self) -> Option<Value> {
         if let Some(table) = self.table() {
@@ -253,7 +253,8 @@ impl Inherited {
         if hooks.is_some() && self.0.are_unused() {
             self.0.0.set(Box::into_raw(Box::default()));
         }
-        // Dropped after the reference to the table has ended, because hooks are user closures.
+        // This is dropped after the reference to the table has ended, because hooks are user
+        // closures.
         let _before = self
             .0
             .table()

@@ -1,23 +1,28 @@
 //! M: an OS thread that runs goroutines. Its own stack is g0's.
 //!
 //! # Who may access what
-//! | field | written by | read by others |
-//! |---|---|---|
-//! | `g0` | its own thread: `mstart`, and `mcall`, in assembly | |
-//! | `held_locks` | its own thread: `lockrank.rs` | |
-//! | `commit`, `system_call`, `hook` | its own thread | |
-//! | `p` | its own thread, inside the runtime | the taker of its P, with the thread kept in user code |
-//! | `curg`, `calls_for`, `lockedg` | its own thread | observers; atomics (`base/shown.rs`) |
-//! | `tid`, `cpu_clock`, `calls` | its own thread | sysmon; atomics |
-//! | `calls_long` | its own thread; sysmon | atomic |
-//! | `times_taken` | the taker of its P | atomic |
-//! | `nextp`, `nextg`, `nextg_inherits`, `spinning` | the thread that has picked the M, until it wakes the M or starts the M's thread; then the M's own thread | |
-//! | `tainted` | the thread that starts the M's thread, before it does so; then the M's own thread | |
-//! | `idle`, `idle_next` | any thread, under the scheduler's lock | any thread, under the scheduler's lock |
-//! | `polls` | any thread, under the scheduler's lock | the thread that wakes the M; atomic |
-//! | `note`, `ownership` | atomics: see `note.rs`, `ownership.rs` | |
-//! | `recorder` | its own thread | the writer of a trace: `traced/recorder.rs` |
-//! | `id`, `all_next` | `leak`, before the M is in the list of all Ms | any thread |
+//! Atomics are marked with an A.
+//! - `g0`: only the M's own thread: `mstart`, and `mcall`, in assembly.
+//! - `held_locks`, `commit`, `system_call`, `hook`: only the M's own thread.
+//! - `p`: written by the M's own thread, inside the runtime. Read also by visitors, while they keep
+//!   the thread in user code (`ownership.rs`).
+//! - `curg`, `calls_for`, `lockedg` (A, see `base/shown.rs`): written by the M's own thread. Read
+//!   also by observers.
+//! - `tid`, `cpu_clock`, `calls` (A): written by the M's own thread. Read also by sysmon.
+//! - `calls_long` (A): written by the M's own thread and by sysmon, read by the M's own thread.
+//! - `times_taken` (A): written by the thread that takes its P, read by any thread.
+//! - `nextp`, `nextg`, `nextg_inherits`, `spinning`: written and read by the thread that has picked
+//!   the M, until it wakes the M or starts the M's thread; after that by the M's own thread.
+//! - `tainted`: written and read by the thread that starts the M's thread, before it does so; after
+//!   that by the M's own thread.
+//! - `idle`, `idle_next`: written and read by any thread, under the scheduler's lock.
+//! - `polls` (A): written by any thread, under the scheduler's lock. Read by the thread that wakes
+//!   the M.
+//! - `note`, `ownership` (A): see `note.rs` and `ownership.rs`.
+//! - `recorder`: written by the M's own thread. Read also by the writer of a trace: see
+//!   `traced/recorder.rs`.
+//! - `id`, `all_next`: written by `leak`, before the M is in the list of all Ms. Read by any
+//!   thread.
 //!
 //! *Its own thread* is the thread whose thread-local word names the M (`tls.rs`), whether it runs
 //! g0 or a goroutine. A thread has *picked* an M if it has taken the M, under the scheduler's lock,
@@ -25,7 +30,7 @@
 //! the M. A thread that has taken a wired goroutine out of a queue has also picked the M to which
 //! the goroutine is wired. No other thread picks the M until it has slept again.
 //!
-//! Each hand-over from one column to another is ordered:
+//! Each hand-over of a field from one actor to another is ordered:
 //! - from the thread that picked an M to the M's own thread, by `note` (wake, sleep) or by the
 //!   start of the thread;
 //! - from an exited thread to the next one that gets its M, by the scheduler's lock
@@ -138,10 +143,10 @@ global! {
 
 const _: () = assert!(offset_of!(M, g0) == 0 && offset_of!(M, held_locks) == size_of::<Gobuf>());
 
-// SAFETY: only the actors in the table above access each cell: one thread at a time. The hand-overs
-// listed below the table order those that follow each other.
+// SAFETY: only the actors in the list above access each cell: one thread at a time. The hand-overs
+// named below the list order those that follow each other.
 unsafe impl Sync for M {}
-// SAFETY: no field depends on the thread that made it. The tables of G and P govern the pointers to
+// SAFETY: no field depends on the thread that made it. The lists of G and P govern the pointers to
 // them.
 unsafe impl Send for M {}
 

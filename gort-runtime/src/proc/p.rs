@@ -3,15 +3,17 @@
 //! There are `max_procs` Ps. An M must hold one to run goroutines.
 //!
 //! # Who may access what
-//! | field | written by | read by others |
-//! |---|---|---|
-//! | `streak`, `new_in_a_row`, `due_in_a_row`, `due_runs`, `due_ns`, `slice_start`, `looks`, `coarse_now`, `ids`, `rng`, `stacks`, `records`, `collisions`, the sampling in `stats` | the holder | |
-//! | `dispatches`, `schedtick`, `started`, `ended`, the counts in `stats` | the holder | anyone; atomics |
-//! | `m`, `visited` | see `sched/visit.rs` | sysmon, Ms without a P, traces; atomics |
-//! | `slice_is_over` | the holder, sysmon | atomic |
-//! | `unused`, `link` | under the scheduler's lock | the same |
-//! | `runq`, `timers` | see `runq.rs` (whose owner is the holder), `time/heap.rs` | |
-//! | `id` | `new` | anyone |
+//! - `streak`, `new_in_a_row`, `due_in_a_row`, `due_runs`, `due_ns`, `slice_start`,
+//!   `readings_left`, `coarse_now`, `ids`, `rng`, `stacks`, `records`, `collisions`, and the sampling
+//!   in `stats`: only the holder.
+//! - `dispatches`, `schedtick`, `started`, `ended`, and the counts in `stats` (atomics): written by
+//!   the holder, read by any thread.
+//! - `m`, `visited` (atomics): see `sched/visit.rs`. `m` is read also by sysmon, by Ms without a P
+//!   and by traces.
+//! - `slice_is_over` (atomic): written and read by the holder and by sysmon.
+//! - `unused`, `link`: written and read by any thread, under the scheduler's lock.
+//! - `runq`, `timers`: see `runq.rs`, whose owner is the holder, and `time/heap.rs`.
+//! - `id`: written by `new`, read by any thread.
 //!
 //! The *holder* is the M whose `p` names the P and which is inside the runtime: on g0, or in a
 //! goroutine that has entered (`ownership.rs`). While a P passes from one M to the next, its holder
@@ -84,8 +86,8 @@ pub(crate) struct P {
     /// When the clock was first read in the current time slice, or 0.
     pub(crate) slice_start: Cell<u64>,
     pub(crate) timers: Timers,
-    /// Number of further dispatches that must each read the clock for timers.
-    pub(crate) looks: Cell<u32>,
+    /// Number of further dispatches at each of which the holder must read the clock, for timers.
+    pub(crate) readings_left: Cell<u32>,
     pub(crate) stacks: FreeStacks,
     pub(crate) records: FreeRecords,
     pub(crate) collisions: Collisions,
@@ -101,8 +103,8 @@ pub(crate) struct P {
     pub(crate) stats: Stats,
 }
 
-// SAFETY: only the actors in the table above access each cell: one thread at a time. The hand-overs
-// listed below the table order those that follow each other.
+// SAFETY: only the actors in the list above access each cell: one thread at a time. The hand-overs
+// named below the list order those that follow each other.
 unsafe impl Sync for P {}
 // SAFETY: no field depends on the thread that made it. The records and stacks in the free lists
 // belong to the P.
@@ -127,7 +129,7 @@ impl P {
             due_ns: Cell::new(0),
             slice_start: Cell::new(0),
             timers: Timers::new(),
-            looks: Cell::new(0),
+            readings_left: Cell::new(0),
             stacks: FreeStacks::new(),
             records: FreeRecords::new(),
             collisions: Collisions::new(),

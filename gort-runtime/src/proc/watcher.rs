@@ -11,8 +11,8 @@ use std::ptr;
 /// (`ending.rs`).
 pub struct Watcher {
     pub(crate) next: Cell<*const Watcher>,
-    /// A `Waiter` as a word (`Waiter::to_word`), or 0. (Not a `Waiter`, because that type refers to
-    /// `G`, and `G` refers to watchers.)
+    /// A `Waiter` as a word (`Waiter::to_word`), or 0. (It is not a `Waiter`, because that type
+    /// refers to `G`, and `G` refers to watchers.)
     pub(crate) waiter: Cell<usize>,
     /// Called under the list's lock with `arg`, between `Ending::enqueue` and `dequeue`.
     /// `Ending::enqueue` has the contract.

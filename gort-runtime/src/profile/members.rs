@@ -1,4 +1,4 @@
-//! Lists goroutines one by one, each with its stack. The debug page shows both.
+//! Lists goroutines one by one, each with its stack, for the debug page.
 
 use crate::api::system_stack::on_system_stack;
 use crate::profile::samples::Frame;

@@ -30,12 +30,14 @@ use std::sync::Arc;
 
 /// Bytes in a slab.
 const SLAB: usize = 64 * 1024;
-/// Number of slabs in the first region (enough for some 3,000 goroutines), in the second, and in
-/// the largest.
+/// Number of slabs in the first region: enough for some 3,000 goroutines.
 const FIRST_REGION: usize = 16;
+/// Number of slabs in the second region.
 const SECOND_REGION: usize = 256;
+/// Number of slabs in the largest region.
 const LARGEST_REGION: usize = 4096;
-/// A slab gives its memory back after it has been entirely free for this long.
+/// A slab gives its memory back after it has been entirely free for this long, in
+/// nanoseconds.
 const PERIOD_NS: u64 = 100_000_000;
 /// Maximum number of slabs that give memory back in one pass.
 const TRIM: usize = 64;
@@ -357,15 +359,16 @@ pub(crate) fn for_each(mut f: impl FnMut(&G)) {
 /// one.
 #[derive(Debug, Default)]
 pub(crate) struct SlabTrimmer {
-    looked_at: u64,
+    trimmed_at: u64,
+    /// Whether the last pass found unused slabs, so that there may be more.
     found: bool,
 }
 
 impl SlabTrimmer {
     /// Trims some slabs if it is time to do so.
-    pub(crate) fn look(&mut self, now: u64) {
-        if self.found || now - self.looked_at >= PERIOD_NS {
-            self.looked_at = now;
+    pub(crate) fn trim_if_due(&mut self, now: u64) {
+        if self.found || now - self.trimmed_at >= PERIOD_NS {
+            self.trimmed_at = now;
             self.found = trim();
         }
     }
@@ -382,7 +385,7 @@ impl SlabTrimmer {
     }
 }
 
-/// Trims some slabs. Returns whether there were any.
+/// Trims some slabs. Returns whether there were any to trim.
 fn trim() -> bool {
     let unwanted = SLABS.lock().take_unwanted();
     // These slabs are in no list and nothing of them is carved, so no dump reads them.

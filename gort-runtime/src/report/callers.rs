@@ -17,7 +17,7 @@ const GO_ON: c_int = 0;
 const ENOUGH: c_int = 4;
 
 /// Maximum number of frames that `addresses_here` returns.
-const MOST: usize = 128;
+const MAX_FRAMES: usize = 128;
 
 /// Called with each return address. Returns whether to continue.
 type See<'a> = &'a mut dyn FnMut(*mut u8) -> bool;
@@ -34,12 +34,12 @@ pub(crate) fn each_caller(mut see: See<'_>) {
 /// stack.
 #[inline(never)]
 pub(crate) fn addresses_here() -> Box<[usize]> {
-    let mut addresses = [0; MOST];
+    let mut addresses = [0; MAX_FRAMES];
     let mut len = 0;
     each_caller(&mut |pc| {
         addresses[len] = pc.addr();
         len += 1;
-        len < MOST
+        len < MAX_FRAMES
     });
     addresses[..len].into()
 }

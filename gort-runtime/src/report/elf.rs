@@ -7,9 +7,11 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// Sizes of the file header, of a section header, and of a symbol.
+/// The size of the file header, in bytes.
 const FILE_HEADER: usize = 64;
+/// The size of a section header, in bytes.
 const SECTION_HEADER: usize = 64;
+/// The size of a symbol, in bytes.
 const SYMBOL: usize = 24;
 
 /// The type of a function's symbol, in the lower bits of `st_info`.

@@ -8,9 +8,10 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// The size of the first read, and the maximum size of the copy.
+/// Number of bytes of the first read: most stacks end within it.
 const FIRST: usize = 2 << 10;
-const MOST: usize = 1 << 20;
+/// Maximum number of bytes of the copy, so that a damaged stack cannot make a report take long.
+const MAX_BYTES: usize = 1 << 20;
 
 const WORD: usize = size_of::<usize>();
 
@@ -46,7 +47,7 @@ impl Memory {
     pub(crate) fn word(&mut self, addr: usize) -> Option<usize> {
         let at = addr.checked_sub(self.from)?;
         let end = at.checked_add(WORD)?;
-        if end > MOST {
+        if end > MAX_BYTES {
             return None;
         }
         if end > self.bytes.len() {
@@ -58,7 +59,7 @@ impl Memory {
 
     fn read_up_to(&mut self, end: usize) {
         let old = self.bytes.len();
-        let new = end.max(2 * old).clamp(FIRST, MOST);
+        let new = end.max(2 * old).clamp(FIRST, MAX_BYTES);
         self.bytes.resize(new, 0);
         let read = self
             .file
@@ -82,7 +83,7 @@ mod tests {
             assert_eq!(memory.word(from + i * WORD), Some(i * 3), "{i}");
         }
         assert_eq!(memory.word(from - WORD), None);
-        assert_eq!(memory.word(from + MOST), None);
+        assert_eq!(memory.word(from + MAX_BYTES), None);
         memory.start_at(WORD);
         assert_eq!(memory.word(WORD), None);
         // After `start_at` it reads the memory again.

@@ -55,7 +55,8 @@ unsafe extern "C" fn visit(
     _size: usize,
     data: *mut c_void,
 ) -> c_int {
-    // SAFETY: caller's clauses: both may be read, and the second is ours during the call.
+    // SAFETY: the caller guarantees that both may be read, and that the second is ours during the
+    // call.
     let (info, search) = unsafe { (&*info, &mut *data.cast::<Search>()) };
     if info.dlpi_phdr.is_null() {
         return 0;

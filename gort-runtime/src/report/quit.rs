@@ -2,12 +2,12 @@
 //!
 //! The handler may run on any thread at any instruction. So it only sets a flag and wakes sysmon,
 //! which prints. Printing needs no goroutine and no P, so it works whatever state the threads are
-//! in. If the first SIGQUIT does not get through, a second one ends the process at once.
+//! in. If sysmon does not react to the first SIGQUIT, a second one ends the process at once.
 //!
-//! If the program ignores or handles SIGQUIT before the runtime starts, that stays in effect. The
-//! program may also install its own handler later. If SIGQUIT is ignored only because the process
-//! inherited that setting, for example from a shell that runs `server &` in a script, it does not
-//! count (`signal/start.rs`).
+//! If the program ignores or handles SIGQUIT before the runtime starts, the runtime leaves the
+//! signal alone. The program may also install its own handler later. If SIGQUIT is ignored only
+//! because the process inherited that setting, for example from a shell that runs `server &` in a
+//! script, the runtime handles it nevertheless (`signal/start.rs`).
 
 use crate::base::prim::{
     AtomicBool,

@@ -19,14 +19,14 @@ use std::env;
 use std::ptr::{self, NonNull};
 
 /// Maximum number of frames shown.
-const MOST: usize = 100;
+const MAX_FRAMES: usize = 100;
 
 /// Returns the stack of goroutine `id`, innermost function first, as lines to be printed below it.
 /// The result is empty unless the goroutine is parked and may be observed. `gp` was its G at the
 /// last observation.
 pub(crate) fn stack_of(gp: NonNull<G>, id: GoroutineId) -> String {
     let stack = claimed(gp, id);
-    describe(&stack.pcs[..stack.len], stack.len == MOST)
+    describe(&stack.pcs[..stack.len], stack.len == MAX_FRAMES)
 }
 
 /// Like [`stack_of`], but returns the return addresses.
@@ -39,7 +39,7 @@ fn claimed(gp: NonNull<G>, id: GoroutineId) -> Stack {
     let mut stack = Stack {
         context: ptr::null_mut(),
         seen_first: false,
-        pcs: [ptr::null_mut(); MOST],
+        pcs: [ptr::null_mut(); MAX_FRAMES],
         len: 0,
     };
     // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). Only atomics are read, and `buf` under
@@ -47,9 +47,10 @@ fn claimed(gp: NonNull<G>, id: GoroutineId) -> Stack {
     let g = unsafe { gp.as_ref() };
     gstatus::observe(&g.status, || {
         if GoroutineId::new(g.id()) == id {
-            // SAFETY: the clauses of `call_from`: `collect` gets a `Stack`, as it expects, and we
-            // do not touch it until `collect` returns. The context is saved and stays so, because
-            // we have claimed the goroutine (`gstatus.rs`), whose status Waiting we have acquired.
+            // SAFETY: the requirements of `call_from`: `collect` gets a `Stack`, as it expects, and
+            // we do not touch it until `collect` returns. The context is saved and stays so,
+            // because we have claimed the goroutine (`gstatus.rs`), whose status Waiting we have
+            // acquired.
             unsafe {
                 stack.context = g.buf.get().sp;
                 arch::call_from(stack.context, collect, ptr::from_mut(&mut stack).cast());
@@ -66,7 +67,7 @@ struct Stack {
     /// Whether the observer's own frames have been passed.
     seen_first: bool,
     /// Return addresses, innermost first.
-    pcs: [*mut u8; MOST],
+    pcs: [*mut u8; MAX_FRAMES],
     len: usize,
 }
 
@@ -85,7 +86,7 @@ unsafe extern "C" fn collect(arg: *mut u8) {
             stack.pcs[stack.len] = pc;
             stack.len += 1;
         }
-        stack.len < MOST
+        stack.len < MAX_FRAMES
     });
 }
 

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::ptr;
 
 /// Maximum number of frames of a stack.
-const MOST: usize = 512;
+const MAX_FRAMES: usize = 512;
 
 type Section<'a> = EndianSlice<'a, NativeEndian>;
 
@@ -71,7 +71,7 @@ impl Unwinder {
         }
         registers[STACK_POINTER] = sp.wrapping_add(SAVED_BYTES);
         let mut pcs = Vec::new();
-        while pcs.len() < MOST && registers[RETURN_ADDRESS] != 0 {
+        while pcs.len() < MAX_FRAMES && registers[RETURN_ADDRESS] != 0 {
             let pc = registers[RETURN_ADDRESS];
             pcs.push(ptr::without_provenance_mut(pc));
             let Some(caller) = self.step(pc).and_then(|step| step.to(&registers, memory)) else {

@@ -6,8 +6,8 @@
 //! # Ahead of the queue
 //! A goroutine that was woken by the clock has waited for a certain time, and would be late if it
 //! queued behind others. So it runs next, ahead of `runnext` and the queues. (Go puts it into
-//! `runnext`.) If several timers are due, their goroutines run in the order of their times, one at
-//! each of the P's looks at the timers. Until then the timers stay in the heap, where idle Ms find
+//! `runnext`.) If several timers are due, their goroutines run in the order of their times, one
+//! each time the P checks its timers. Until then the timers stay in the heap, where idle Ms find
 //! them like any due timer. So there is no queue of due goroutines, and none has to move through
 //! one.
 //!
@@ -25,10 +25,10 @@
 //! at once.
 //!
 //! # How late
-//! A look at the clock costs as much as two switches. While dispatches are short, the P reads the
+//! Reading the clock costs as much as two switches. While dispatches are short, the P reads the
 //! clock at every [`TIMERS_EVERY`]th dispatch, so a timer is late by a few microseconds. After the
-//! first long dispatch it reads the clock at each of the next [`LOOKS`] dispatches, so a timer is
-//! late by the time that one goroutine computes before it lets others run.
+//! first long dispatch it reads the clock at each of the next [`READINGS`] dispatches, so a timer
+//! is late by the time that one goroutine computes before it lets others run.
 
 use super::endwait::end_wait;
 use super::found::Found;
@@ -48,20 +48,27 @@ use crate::sched::state::SCHED;
 use crate::time::{Ran, Timers};
 use crate::traced::record;
 
-/// Number of dispatches between two looks at the clock for timers, while the local queue is not
-/// empty and dispatches are short. (A look costs 41 ns, a switch 20.)
+/// Number of dispatches between two readings of the clock, while the local queue is not empty and
+/// dispatches are short. Reading it costs 41 ns and a switch 20, so this adds a quarter to the cost
+/// of a switch.
 const TIMERS_EVERY: u32 = 8;
-/// After the dispatches between two looks took [`LONG_NS`], each of this many dispatches looks at
-/// the clock.
-const LOOKS: u32 = 64;
+/// Number of dispatches, after a long one, at each of which the P reads the clock. Long dispatches
+/// often follow each other.
+const READINGS: u32 = 64;
+/// From this time between two readings on, in nanoseconds, the dispatches between them count as
+/// long. A thousandth of it is spent on reading the clock.
 const LONG_NS: u64 = 50_000;
-/// How many due goroutines may run before a queued goroutine does, while dispatches are short.
+/// How many due goroutines may run before a queued goroutine does, while dispatches are short: as
+/// many as between two readings of the clock.
 const FEW_IN_A_ROW: u32 = 8;
-/// How many due goroutines may run before a queued goroutine does, after a long dispatch.
+/// How many due goroutines may run before a queued goroutine does, after a long dispatch: as many
+/// as the local queue's goroutines that run before one from the global queue.
 const MANY_IN_A_ROW: u32 = 61;
-/// How much of a time slice due goroutines may use.
+/// How much of a time slice due goroutines may use, in nanoseconds. Queued goroutines are left with
+/// most of it.
 const DUE_NS: u64 = SLICE_NS / 4;
-/// How long a timer is put off if there is no stack for the goroutine that it starts.
+/// How long a timer is put off, in nanoseconds, if there is no stack for the goroutine that it
+/// starts: half a time slice, in which other goroutines may end and free theirs.
 const RETRY_NS: u64 = 5_000_000;
 
 /// Returns a goroutine that this P's timers have woken or started, to run ahead of the queue. May
@@ -69,16 +76,16 @@ const RETRY_NS: u64 = 5_000_000;
 #[inline]
 pub(super) fn due(p: &P) -> Option<Found> {
     let next = p.timers.next();
-    if next == 0 || !is_time_to_look(p, next) {
+    if next == 0 || !is_time_to_check(p, next) {
         return None;
     }
     due_at(p, next)
 }
 
 #[inline]
-fn is_time_to_look(p: &P, next: u64) -> bool {
+fn is_time_to_check(p: &P, next: u64) -> bool {
     next <= p.coarse_now.get()
-        || p.looks.get() != 0
+        || p.readings_left.get() != 0
         || p.dispatches.load(Relaxed).is_multiple_of(TIMERS_EVERY)
         || p.runq.is_empty()
 }
@@ -86,16 +93,19 @@ fn is_time_to_look(p: &P, next: u64) -> bool {
 #[inline(never)]
 fn due_at(p: &P, next: u64) -> Option<Found> {
     let before = p.coarse_now.get();
-    let looks = p.looks.get();
-    if before < next || looks != 0 || p.due_runs.get() {
+    let readings_left = p.readings_left.get();
+    if before < next || readings_left != 0 || p.due_runs.get() {
         let now = os::now_ns();
         p.coarse_now.set(now);
         if p.due_runs.replace(false) {
             p.due_ns.set(p.due_ns.get() + (now - before));
         }
         let long = now - before >= LONG_NS;
-        p.looks
-            .set(if long { LOOKS } else { looks.saturating_sub(1) });
+        p.readings_left.set(if long {
+            READINGS
+        } else {
+            readings_left.saturating_sub(1)
+        });
     }
     let now = p.coarse_now.get();
     if now < next {
@@ -109,7 +119,7 @@ fn due_at(p: &P, next: u64) -> Option<Found> {
         return None;
     }
     let in_a_row = p.due_in_a_row.get();
-    let most = if p.looks.get() == 0 {
+    let most = if p.readings_left.get() == 0 {
         FEW_IN_A_ROW
     } else {
         MANY_IN_A_ROW
@@ -170,9 +180,9 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
                 let Some(gp) = record.take() else {
                     throw("a goroutine was to be started without a record")
                 };
-                // SAFETY: the clauses of `make`: `run` has taken the timer out of the heap for us,
-                // and the record is Idle and ours, from `take_record`. The goroutine is ours, too,
-                // until it is queued.
+                // SAFETY: what `make` requires holds: `run` has taken the timer out of the heap for
+                // us, and the record is Idle and ours, from `take_record`. The goroutine is ours,
+                // too, until it is queued.
                 unsafe {
                     (start.make)(&start, gp, SCHED.count_start(p));
                     let g = gp.as_ref();

@@ -19,7 +19,7 @@ pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>, runnable: &GQueue) {
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
     if let Some(bubble) = g.blocked_in() {
-        bubble.take_hold();
+        bubble.take_token();
     }
     P::made_runnable(p, g);
     if let Some(gp) = has_turn(gp) {

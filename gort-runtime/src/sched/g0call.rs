@@ -43,9 +43,9 @@ pub(crate) unsafe fn call_on_g0<F: FnOnce() -> T, T>(
         is_user,
     };
     m.system_call.set(ptr::from_mut(&mut call).cast());
-    // SAFETY: clauses of `mcall`: `gp` runs here on `m`, whose g0 was saved when the goroutine was
-    // resumed (caller's first clause). `run` returns the context that it gets, so we resume here,
-    // on this thread.
+    // SAFETY: the requirements of `mcall`: the caller guarantees that `gp` runs here on `m`. Its g0
+    // was saved when the goroutine was resumed. `run` returns the context that it gets, so we
+    // resume here, on this thread.
     unsafe { arch::mcall(run_of(&call), G::gobuf(gp), m.g0()) };
     match call.result {
         Some(result) => result,
@@ -104,7 +104,7 @@ unsafe extern "C" fn run<F: FnOnce() -> T, T>(from: *mut Gobuf, _m: *mut Gobuf) 
 /// # Safety
 /// `call` is a `SystemCall<F, T>` that nothing else uses until this returns.
 unsafe extern "C" fn make<F: FnOnce() -> T, T>(call: *mut u8) {
-    // SAFETY: caller's clause: a `SystemCall<F, T>` for our use alone.
+    // SAFETY: the caller guarantees that this is a `SystemCall<F, T>` for our use alone.
     let call = unsafe { &mut *call.cast::<SystemCall<F, T>>() };
     if let Some(f) = call.f.take() {
         call.result = Some(unwind::catch(f));

@@ -1,11 +1,12 @@
 //! Goroutines on hold: `hogs.rs` decides the policy, and the Ms apply it.
 //!
-//! A suspect carries the number of the epoch in which it was started. One number, the *bar*,
-//! decides which goroutines are on hold now: every suspect of that epoch or an earlier one.
+//! An *untested* goroutine may turn out to be a hog. It carries the number of the epoch in which it
+//! was started. One number, the *bar*, decides which goroutines are on hold now: every untested
+//! goroutine of that epoch or an earlier one.
 //!
-//! An M that has taken such a suspect out of a queue puts it on hold under the scheduler's lock,
+//! An M that has taken such a goroutine out of a queue puts it on hold under the scheduler's lock,
 //! after it has checked the bar again there. Only sysmon moves the bar. It does so under the same
-//! lock, and submits every suspect that is no longer covered. So no goroutine stays on hold when
+//! lock, and submits every goroutine that the new bar lets pass. So no goroutine stays on hold when
 //! the bar lets it pass.
 
 use crate::base::prim::{Ordering::Relaxed, global, hint::AtomicU64};
@@ -13,14 +14,14 @@ use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use std::ptr::NonNull;
 
-/// Value of `G::suspect`: not a suspect.
-pub(crate) const CLEARED: u64 = 0;
-/// Value of `G::suspect`: the goroutine has already computed for long, and may do so again. It is
+/// Value of `G::hog_epoch`: the goroutine is not untested.
+pub(crate) const TESTED: u64 = 0;
+/// Value of `G::hog_epoch`: the goroutine has already computed for long, and may do so again. It is
 /// on hold only while the bar is [`ALL`].
 pub(crate) const HAS_COMPUTED: u64 = u64::MAX;
 /// Value of the bar: no goroutine is on hold.
-pub(crate) const NOBODY: u64 = 0;
-/// Value of the bar: every suspect is on hold.
+pub(crate) const NONE: u64 = 0;
+/// Value of the bar: every untested goroutine is on hold.
 pub(crate) const ALL: u64 = u64::MAX;
 
 /// Words that every M reads and sysmon rarely writes, so they have a cache line of their own.
@@ -32,37 +33,38 @@ struct Words {
 
 global! {
     static WORDS: Words = Words {
-        bar: AtomicU64::new(NOBODY),
+        bar: AtomicU64::new(NONE),
         epoch: AtomicU64::new(1),
     };
 }
 
 /// The goroutines on hold. Protected by the scheduler's lock.
 pub(crate) struct Held {
-    /// Suspects of this epoch or an earlier one are *barred*: they stay on hold until the bar
-    /// becomes [`NOBODY`].
-    barred: u64,
+    /// Goroutines of this epoch or an earlier one are *old*: they stay on hold until the bar
+    /// becomes [`NONE`].
+    old_epoch: u64,
     old: GQueue,
-    /// Suspects of later epochs, which wait for a verdict or for the number of hogs to fall.
-    young: GQueue,
+    /// Goroutines of later epochs. They wait until sysmon has classified another one, or until
+    /// there are fewer hogs.
+    new: GQueue,
 }
 
 impl Held {
     pub(crate) const fn new() -> Self {
         Self {
-            barred: 0,
+            old_epoch: 0,
             old: GQueue::new(),
-            young: GQueue::new(),
+            new: GQueue::new(),
         }
     }
 
-    /// Adds `gp`, a suspect of epoch `suspect`. The low bit of `coin`, a random number, decides at
-    /// which end of the queue `gp` goes.
-    pub(crate) fn put(&self, gp: NonNull<G>, suspect: u64, coin: u32) {
-        let queue = if suspect <= self.barred {
+    /// Adds `gp`, an untested goroutine of `epoch`. The low bit of `coin`, a random number, decides
+    /// to which end of the queue `gp` goes.
+    pub(crate) fn put(&self, gp: NonNull<G>, epoch: u64, coin: u32) {
+        let queue = if epoch <= self.old_epoch {
             &self.old
         } else {
-            &self.young
+            &self.new
         };
         if coin.is_multiple_of(2) {
             queue.push_back(gp);
@@ -71,31 +73,31 @@ impl Held {
         }
     }
 
-    /// Moves the bar, and appends to `runq` the goroutines that it no longer holds, the young ones
-    /// first. Only sysmon calls this. The new bar is [`NOBODY`] or at least `barred`.
-    pub(crate) fn set_bar(&mut self, bar: u64, barred: u64, runq: &GQueue) {
+    /// Moves the bar, and appends to `runq` the goroutines that are no longer on hold, the new ones
+    /// first. Only sysmon calls this. The new bar is [`NONE`] or at least `old_epoch`.
+    pub(crate) fn set_bar(&mut self, bar: u64, old_epoch: u64, runq: &GQueue) {
         let before = WORDS.bar.load(Relaxed);
-        self.barred = barred;
+        self.old_epoch = old_epoch;
         WORDS.bar.store(bar, Relaxed);
         if bar < before {
-            runq.append(&self.young);
+            runq.append(&self.new);
         }
-        if bar == NOBODY {
+        if bar == NONE {
             runq.append(&self.old);
         }
     }
 
     pub(crate) fn len(&self) -> u32 {
-        self.old.len() + self.young.len()
+        self.old.len() + self.new.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.old.is_empty() && self.young.is_empty()
+        self.old.is_empty() && self.new.is_empty()
     }
 }
 
-/// Returns the current epoch. If a new epoch is seen late, a goroutine started now gets a slightly
-/// older one.
+/// Returns the current epoch. If the caller sees a new epoch late, the goroutine that it starts
+/// gets the epoch before.
 #[inline]
 pub(crate) fn epoch() -> u64 {
     WORDS.epoch.load(Relaxed)
@@ -106,13 +108,15 @@ pub(crate) fn next_epoch() {
     WORDS.epoch.store(epoch() + 1, Relaxed);
 }
 
-/// Returns whether a suspect is on hold. The answer is reliable only under the scheduler's lock.
-pub(crate) fn holds(suspect: u64) -> bool {
-    suspect != CLEARED && suspect <= WORDS.bar.load(Relaxed)
+/// Returns whether a goroutine with this `hog_epoch` must be on hold. The answer is reliable only
+/// under the scheduler's lock.
+pub(crate) fn holds(epoch: u64) -> bool {
+    epoch != TESTED && epoch <= WORDS.bar.load(Relaxed)
 }
 
-/// Returns whether any goroutine is on hold. If a new bar is seen late, one more suspect runs.
+/// Returns whether the bar puts any goroutines on hold. If the caller sees a new bar late, one more
+/// untested goroutine runs.
 #[inline]
 pub(crate) fn is_holding() -> bool {
-    WORDS.bar.load(Relaxed) != NOBODY
+    WORDS.bar.load(Relaxed) != NONE
 }

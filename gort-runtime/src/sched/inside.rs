@@ -153,9 +153,9 @@ fn exitsyscall(inside: Inside) {
     hooks::call(g, Hook::Park);
     let wired = wire_if_panicking(inside.m(), gp);
     let m = inside.into_switch();
-    // SAFETY: clauses of `mcall`: `enter` and `getg` say that `gp` is the running goroutine and `m`
-    // its M, whose g0 was saved when the goroutine was resumed; `exitsyscall0` keeps `OnG0Fn`'s
-    // contract; `m` is not used below.
+    // SAFETY: the requirements of `mcall`: `enter` and `getg` say that `gp` is the running
+    // goroutine and `m` its M, whose g0 was saved when the goroutine was resumed; `exitsyscall0`
+    // keeps `OnG0Fn`'s contract; `m` is not used below.
     unsafe { arch::mcall(exitsyscall0, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
     hooks::call(g, Hook::Resume);
@@ -183,9 +183,9 @@ fn has_work(p: &P) -> bool {
 /// The contract is that of [`OnG0Fn`](arch::OnG0Fn). Only `exitsyscall` passes this function to
 /// `mcall`, with a goroutine's context.
 unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's.
-    // Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`). This runs on
-    // that M's g0.
+    // SAFETY: the caller passes the context with which a G begins, and g0's context, with which an
+    // M begins. Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`).
+    // This runs on that M's g0.
     let (gp, m) = unsafe {
         (
             NonNull::new_unchecked(from.cast::<G>()),

@@ -31,10 +31,10 @@ pub(crate) fn mstart(m: &'static M) {
     if !p.is_null() {
         acquirep(m, p);
     }
-    // SAFETY: clauses of `mcall`: `from` is m's own context, which `mcall` allows for the thread
-    // itself; `mstart1` keeps `OnG0Fn`'s contract. This context is resumed when `schedule` returns
-    // it. That happens on this thread only, because an M's g0 runs nowhere else. So what this
-    // function holds of the thread (its signal stack) still belongs to the thread it runs on.
+    // SAFETY: the requirements of `mcall`: `from` is m's own context, which `mcall` allows for the
+    // thread itself; `mstart1` keeps `OnG0Fn`'s contract. This context is resumed when `schedule`
+    // returns it. That happens on this thread only, because an M's g0 runs nowhere else. So what
+    // this function holds of the thread (its signal stack) still belongs to the thread it runs on.
     unsafe { arch::mcall(mstart1, m.g0(), m.g0()) };
     drop(alt_stack);
     tls::set_m(ptr::null());
@@ -49,7 +49,7 @@ pub(crate) fn mstart(m: &'static M) {
 /// # Safety
 /// The contract is that of [`OnG0Fn`](arch::OnG0Fn). Only `mstart` passes this function to `mcall`.
 unsafe extern "C" fn mstart1(_from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: an M begins with g0's context, and the pointer covers the whole M
-    // (`M::g0`). This runs on that M's g0.
+    // SAFETY: the caller passes g0's context, with which an M begins, and the pointer covers the
+    // whole M (`M::g0`). This runs on that M's g0.
     schedule(unsafe { OnG0::of(&*m.cast::<M>()) })
 }

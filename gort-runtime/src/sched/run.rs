@@ -102,8 +102,8 @@ fn stop_spinning_with_work(m: &OnG0) {
     wakep();
 }
 
-/// Ends the thread of a goroutine that ended wired to it: what the goroutine has changed in the
-/// thread must not show up in another goroutine.
+/// Ends the thread to which a goroutine was still wired when it ended: what the goroutine has
+/// changed in the thread must not affect another goroutine.
 pub(crate) fn leave_thread(m: &OnG0) -> *mut Gobuf {
     if m.held_p().is_some() {
         handoffp(releasep(m));
@@ -123,8 +123,9 @@ fn stoplockedm(m: &OnG0) -> *mut Gobuf {
 pub(super) fn wired_wakes(m: &OnG0) -> *mut Gobuf {
     acquirep(m, m.nextp.replace(ptr::null()));
     let gp = m.lockedg.get();
-    // SAFETY: not null: `schedule` checked before this M slept, and only this thread changes it.
-    // The goroutine is ours to run: `startlockedm` took it out of a queue and woke us.
+    // SAFETY: the pointer is not null: `schedule` checked it before this M slept, and only this
+    // thread changes it. The goroutine is ours to run: `startlockedm` took it out of a queue and
+    // woke us.
     execute(m, unsafe { NonNull::new_unchecked(gp) }, false)
 }
 
@@ -137,7 +138,7 @@ pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
     // SAFETY: Gs live for ever. It was running on this M, so it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     if m.held_p().is_some() {
-        g.suspect.store(held::CLEARED, Relaxed);
+        g.hog_epoch.store(held::TESTED, Relaxed);
     }
     record::yields(m, g);
     queue_behind(m, gp);

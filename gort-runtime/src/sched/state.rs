@@ -91,7 +91,7 @@ pub(crate) struct Shared {
     pub(crate) wired_asleep: i32,
     /// Goroutines that wait for a stack (`starved.rs`).
     pub(crate) starved: GQueue,
-    /// Suspects on hold (`hogs.rs`).
+    /// Untested goroutines on hold (`hogs.rs`).
     pub(crate) held: Held,
     /// Number of the runtime's threads that exist or are being started.
     pub(crate) threads: u32,

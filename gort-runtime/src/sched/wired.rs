@@ -37,8 +37,8 @@ pub(super) fn wired_sleep(m: &OnG0) {
 pub(super) fn startlockedm(m: &OnG0, lockedm: *const M) -> bool {
     let p = releasep(m);
     // SAFETY: `lockedm` is not null, because the goroutine is wired. Ms live for ever
-    // (`proc/m.rs`). The M's `nextp` is ours to fill: the M sleeps in `stoplockedm`, or is about
-    // to, until we wake it.
+    // (`proc/m.rs`). The M's `nextp` is ours to fill: the M sleeps in `stoplockedm`, or is about to
+    // sleep there, until we wake it.
     let lockedm = unsafe { &*lockedm };
     SCHED.shared.lock().wired_asleep -= 1;
     lockedm.nextp.set(p);

@@ -164,7 +164,7 @@ pub(crate) fn hand_out() {
     }
 }
 
-/// The signal handler.
+/// Handles a signal: records it, and calls the former handler if that comes next.
 ///
 /// # Safety
 /// The kernel, or code that acts in its place, calls it as an `SA_SIGINFO` handler.

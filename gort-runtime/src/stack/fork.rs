@@ -1,16 +1,18 @@
 //! `fork` in a goroutine with thread-locals of its own.
 //!
-//! libc identifies the forking thread, which lives on in the child, by its thread pointer. In such
-//! a goroutine that is the goroutine's pointer. To libc, the control block of the thread that ran
-//! the goroutine then belongs to a thread that does not exist in the child. libc reuses the block
-//! for the next thread that the child starts, or unmaps it. Therefore nothing in the child may use
-//! that block any more: the M's own thread pointer becomes the goroutine's, and the kernel is told
-//! that the block's area for restartable sequences is gone (otherwise the kernel would write there,
-//! or kill the child by SIGSEGV).
+//! libc identifies the forking thread, which lives on in the child, by its thread pointer. While
+//! such a goroutine runs, the thread pointer is the goroutine's. So libc takes the goroutine's
+//! control block for that of the forking thread. The control block of the real thread then seems to
+//! belong to a thread that does not exist in the child. libc reuses that block for the next thread
+//! that the child starts, or unmaps it. Therefore nothing in the child may use that block any more:
+//! the M's own thread pointer becomes the goroutine's, and the kernel is told that the block's area
+//! for restartable sequences is gone (otherwise the kernel would write there, or kill the child by
+//! SIGSEGV).
 //!
 //! From then on, g0 runs on the goroutine's thread-locals in the child. That is sufficient: the
-//! child has no other M, and nothing that libc allows in the child before `exec` starts one.
-//! (`_Fork`, `clone` and `vfork` run no handlers. They allow even less.)
+//! child has no other M, and none of the things that libc allows the child to do before `exec`
+//! starts one. (After `_Fork`, `clone` and `vfork`, which run no handlers, the child may do even
+//! less.)
 //!
 //! Handlers of other libraries may run before this one, and allocate under the old pointer. The old
 //! block stays intact until a thread is started.

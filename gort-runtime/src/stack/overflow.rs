@@ -99,7 +99,7 @@ impl Drop for AltStack {
     }
 }
 
-/// The signal handler.
+/// Handles the signals of a fault.
 ///
 /// # Safety
 /// The kernel calls it as an `SA_SIGINFO` handler of one of [`SIGNALS`], or another handler chains
@@ -109,7 +109,7 @@ unsafe extern "C" fn on_fault(
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    // SAFETY: the caller passes a valid siginfo, as the kernel does. That of a fault has an
+    // SAFETY: the caller passes a valid siginfo, as the kernel does. The siginfo of a fault has an
     // address.
     let (sent, addr) = unsafe { ((*info).si_code <= 0, (*info).si_addr().addr()) };
     // A goroutine that currently runs under its thread's own thread-locals for the allocator

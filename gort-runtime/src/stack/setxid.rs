@@ -34,7 +34,7 @@ struct Call {
     context: *mut libc::c_void,
 }
 
-/// The signal handler.
+/// Handles libc's signal: calls libc's handler under the thread's own thread pointer.
 ///
 /// # Safety
 /// The kernel calls it as an `SA_SIGINFO` handler.

@@ -22,17 +22,17 @@ const BATCH: usize = 256;
 /// The trimmer's state, which sysmon owns.
 #[derive(Debug, Default)]
 pub(crate) struct Trimmer {
-    looked_at: u64,
+    trimmed_at: u64,
     /// Whether the last pass found unneeded slots, so that there may be more.
     found: bool,
 }
 
 impl Trimmer {
     /// Trims some unneeded slots if it is time to do so.
-    pub(crate) fn look(&mut self, now: u64) {
-        if self.found || now - self.looked_at >= PERIOD_NS {
+    pub(crate) fn trim_if_due(&mut self, now: u64) {
+        if self.found || now - self.trimmed_at >= PERIOD_NS {
             let stacks = pool::take_unwanted(BATCH);
-            self.looked_at = now;
+            self.trimmed_at = now;
             self.found = !stacks.is_empty();
             trim(&stacks);
             pool::put_trimmed(&stacks);

@@ -115,7 +115,7 @@ impl<T> Switchboard<T> {
         let top = there_stack.top();
         let board = Box::into_raw(Box::new(Self {
             header: Header {
-                // Aligned no better than a context that `mcall` has saved.
+                // This is aligned no better than a context that `mcall` has saved.
                 g0: gobuf(g0_stack.top().wrapping_sub(probe::PUSHED_BY_CALL)),
                 next: ptr::null_mut(),
                 sp_on_g0: 0,
@@ -148,8 +148,8 @@ impl<T> Switchboard<T> {
     /// # Safety
     /// `this` is live, and the caller is `here`.
     unsafe fn go_there(this: *mut Self) {
-        // SAFETY: caller's clauses: the board is live, and we are `here`. `there` is new or was
-        // saved by `go_here`.
+        // SAFETY: the caller guarantees that the board is live and that we are `here`. `there` is
+        // new or was saved by `go_here`.
         unsafe { Self::switch(this, &raw mut (*this).here, &raw mut (*this).there) }
     }
 
@@ -158,17 +158,17 @@ impl<T> Switchboard<T> {
     /// # Safety
     /// `this` is live, and the caller is `there`.
     unsafe fn go_here(this: *mut Self) {
-        // SAFETY: caller's clauses: the board is live, and we are `there`. `here` was saved by
-        // `go_there`.
+        // SAFETY: the caller guarantees that the board is live and that we are `there`. `here` was
+        // saved by `go_there`.
         unsafe { Self::switch(this, &raw mut (*this).there, &raw mut (*this).here) }
     }
 
     /// # Safety
     /// `from` is the caller's context, and `to` is a saved one (or the same), both of `this`.
     unsafe fn switch(this: *mut Self, from: *mut Gobuf, to: *mut Gobuf) {
-        // SAFETY: clauses of `mcall`: `from` is the running context (caller's clause); the board
-        // begins with g0's context, whose stack is not in use; the function there returns `to`, a
-        // saved context (caller's clause), and does not unwind.
+        // SAFETY: the requirements of `mcall`: the caller passes the running context as `from`. The
+        // board begins with g0's context, whose stack is not in use. The function there returns
+        // `to`, which the caller guarantees to be a saved context, and does not unwind.
         unsafe {
             (*this).header.next = to;
             mcall(probe::record_sp_and_resume_next, from, this.cast());
@@ -240,8 +240,8 @@ impl Registers {
     /// # Safety
     /// `f` may be called with `arg`, and does not unwind.
     unsafe fn across(mut self, f: EntryFn, arg: *mut u8) -> Self {
-        // SAFETY: caller's clause: `f` may be called with `arg`. `self` has a place for each
-        // register.
+        // SAFETY: the caller guarantees that `f` may be called with `arg`. `self` has a place for
+        // each register.
         unsafe { probe::swap_registers_and_call(&mut self, f, arg) };
         self
     }
@@ -328,7 +328,8 @@ fn a_context_that_changes_threads_sees_the_m_of_the_thread_that_it_runs_on() {
 
     extern "C" fn entry(arg: *mut u8) {
         let board = arg.cast::<Switchboard<Vec<usize>>>();
-        // In one function, so that the compiler could keep the thread-local's address.
+        // Both uses are in one function, so that the compiler could keep the thread-local's
+        // address.
         loop {
             // SAFETY: `arg` is the live board, and this is `there`.
             unsafe {
@@ -571,7 +572,7 @@ fn a_destructor_may_park_while_unwinding_and_no_other_goroutine_panics() {
             .map(|i| {
                 spawn(move || {
                     let _parks = Parks;
-                    // Without the panic hook: fifty messages would only be noise.
+                    // This does not call the panic hook: fifty messages would only be noise.
                     panic::resume_unwind(Box::new(Payload(i)));
                 })
             })
@@ -601,7 +602,7 @@ fn on_system_stack_runs_on_the_threads_stack_and_returns_the_value() {
         assert_eq!((local.get(), room), (42, 2 * crate::stack::DEFAULT_STACK));
         let here = (&raw const local).addr();
         assert!(here.abs_diff(inside) > crate::stack::DEFAULT_STACK);
-        // Already on the system stack: simply called.
+        // On the system stack `f` is simply called.
         assert_eq!(on_system_stack(|| on_system_stack(|| 7)), 7);
     });
     assert_eq!(
@@ -725,7 +726,8 @@ mod probe {
     /// For `mcall`: records the stack pointer and returns `next`.
     ///
     /// # Safety
-    /// That of [`OnG0Fn`](crate::arch::OnG0Fn); `m` is a [`Header`], and it may return `next`.
+    /// The contract is that of [`OnG0Fn`](crate::arch::OnG0Fn). `m` is a [`Header`], and the
+    /// function may return `next`.
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn record_sp_and_resume_next(
         from: *mut Gobuf,
@@ -830,7 +832,8 @@ mod probe {
     /// For `mcall`: records the stack pointer and returns `next`.
     ///
     /// # Safety
-    /// That of [`OnG0Fn`](crate::arch::OnG0Fn); `m` is a [`Header`], and it may return `next`.
+    /// The contract is that of [`OnG0Fn`](crate::arch::OnG0Fn). `m` is a [`Header`], and the
+    /// function may return `next`.
     #[unsafe(naked)]
     pub(super) unsafe extern "C" fn record_sp_and_resume_next(
         from: *mut Gobuf,

@@ -4,14 +4,14 @@
 //! The bubble is the real one. Around it are copies of what `park_m`, `goready` and `goexit0` do
 //! with it, and of the keeper's rest (`api/synctest.rs`), call for call. A goroutine that parks on
 //! one thread continues on another as soon as it has been woken, while the first thread has yet to
-//! let go of its hold. What members do is recorded in cells, which the keeper reads in its turn. So
+//! release its token. What members do is recorded in cells, which the keeper reads in its turn. So
 //! loom reports members that are still running then.
 //!
 //! Not modelled: the clock, timers, `synctest::wait` (its waiter is a member like any other).
 //!
-//! Tried by hand, each of these makes a model fail: the word's orderings made Relaxed in `let_go`
-//! or in `take_hold`; the last hold released instead of handed over; the hold taken after the
-//! wake-up; the hold released before the park is committed.
+//! Tried by hand, each of these makes a model fail: the word's orderings made Relaxed in
+//! `release_token` or in `take_token`; the last token released instead of handed over; the token
+//! taken after the wake-up; the token released before the park is committed.
 
 use super::{explore, explore_all};
 use crate::base::prim::{
@@ -59,13 +59,13 @@ impl World {
             parked: AtomicBool::new(false),
             done: DataCell::new(0),
         };
-        assert_eq!(world.bubble.let_go(), None, "members run");
+        assert_eq!(world.bubble.release_token(), None, "members run");
         Arc::new(world)
     }
 
-    /// Lets go of a hold, like `let_go` of `park.rs`.
-    fn let_go(&self) {
-        if let Some(keeper) = self.bubble.let_go() {
+    /// Releases a token, like `release_token` of `park.rs`.
+    fn release_token(&self) {
+        if let Some(keeper) = self.bubble.release_token() {
             assert_eq!(keeper, KEEPER);
             assert!(
                 self.keeper_sleeps.swap(false, AcqRel),
@@ -75,10 +75,10 @@ impl World {
         }
     }
 
-    /// Parks a member like `park_m`: commits, then lets go of its hold.
+    /// Parks a member like `park_m`: commits, then releases its token.
     fn park(&self) {
         self.parked.store(true, Release);
-        self.let_go();
+        self.release_token();
     }
 
     /// Wakes the member like `goready`, if it is parked. The caller then continues as that member.
@@ -88,7 +88,7 @@ impl World {
             .compare_exchange(true, false, AcqRel, Relaxed)
             .is_ok();
         if won {
-            self.bubble.take_hold();
+            self.bubble.take_token();
         }
         won
     }
@@ -103,7 +103,7 @@ impl World {
 
     fn end(&self) {
         self.bubble.leave();
-        self.let_go();
+        self.release_token();
     }
 
     /// Returns what the member has done. Called in the keeper's turn.
@@ -123,7 +123,7 @@ impl World {
     fn rest(&self) {
         // The keeper counts as asleep before a waker can find it.
         self.keeper_sleeps.store(true, Release);
-        if self.bubble.let_go().is_none() {
+        if self.bubble.release_token().is_none() {
             self.sleep();
         } else {
             self.keeper_sleeps.store(false, Relaxed);
@@ -146,7 +146,7 @@ fn the_keeper_gets_its_turn_once_when_no_member_runs() {
             woken
         });
         world.sleep();
-        assert!(is_only(world.bubble.holds()));
+        assert!(is_only(world.bubble.tokens()));
         let is_empty = world.bubble.is_empty();
         let is_parked = world.parked.load(Acquire);
         assert_eq!(world.seen(), u32::from(is_empty));
@@ -154,8 +154,8 @@ fn the_keeper_gets_its_turn_once_when_no_member_runs() {
         parker.join().unwrap();
         assert_eq!(waker.join().unwrap(), is_empty);
         assert!(
-            is_only(world.bubble.holds()),
-            "the hold stays with the keeper"
+            is_only(world.bubble.tokens()),
+            "the token stays with the keeper"
         );
     });
 }
@@ -168,7 +168,8 @@ fn a_member_that_parks_again_leaves_the_keeper_its_turn() {
         let parker = thread::spawn(move || first.park());
         let waker = thread::spawn(move || {
             if second.wake() {
-                // It continues here and parks again, while the first thread has yet to let go.
+                // It continues here and parks again, while the first thread has yet to release its
+                // token.
                 second.park();
             }
             second.end();
@@ -176,7 +177,7 @@ fn a_member_that_parks_again_leaves_the_keeper_its_turn() {
         world.sleep();
         assert!(!world.bubble.is_empty());
         assert!(world.parked.load(Acquire), "somebody runs");
-        assert!(is_only(world.bubble.holds()));
+        assert!(is_only(world.bubble.tokens()));
         parker.join().unwrap();
         waker.join().unwrap();
     });
@@ -197,7 +198,7 @@ fn a_waker_from_outside_comes_at_any_time() {
         });
         world.sleep();
         // The waker may arrive now, or while the keeper looks.
-        while !world.bubble.is_empty() && !is_only(world.bubble.holds()) {
+        while !world.bubble.is_empty() && !is_only(world.bubble.tokens()) {
             world.rest();
         }
         if world.bubble.is_empty() {
@@ -218,7 +219,7 @@ fn the_keeper_sees_that_a_waker_came_and_went() {
         world.park();
         world.sleep();
         let outside = Arc::clone(&world);
-        let before = world.bubble.holds();
+        let before = world.bubble.tokens();
         let waker = thread::spawn(move || {
             assert!(outside.wake());
             outside.go_on();
@@ -227,7 +228,7 @@ fn the_keeper_sees_that_a_waker_came_and_went() {
         world.rest();
         waker.join().unwrap();
         world.rest_until_only();
-        assert_ne!(world.bubble.holds(), before);
+        assert_ne!(world.bubble.tokens(), before);
         assert!(world.bubble.is_empty());
         assert_eq!(world.seen(), 1);
     });
@@ -236,7 +237,7 @@ fn the_keeper_sees_that_a_waker_came_and_went() {
 impl World {
     /// Rests until the keeper has its turn and no waker has arrived.
     fn rest_until_only(&self) {
-        while !is_only(self.bubble.holds()) {
+        while !is_only(self.bubble.tokens()) {
             self.rest();
         }
     }

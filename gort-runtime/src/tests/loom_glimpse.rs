@@ -4,10 +4,11 @@
 //! the goroutine writes the number of its turn while it runs. The observer must get the words of
 //! one turn.
 //!
-//! The models do not cover that the kernel copies the stack. They write its words with releases;
-//! `glimpse.rs` argues why real stores have that effect.
+//! In reality the kernel copies the stack. The models do not include that: the model's goroutine
+//! writes the two words with release stores. `glimpse.rs` argues why the goroutine's real stores
+//! have the same effect.
 //!
-//! Each of these changes was tried by hand and fails a model: Relaxed instead of the release in
+//! Tried by hand, each of these changes makes a model fail: Relaxed instead of the release in
 //! `begin`, of the acquire in the first step of `glimpse`, or of its fence; checking the status
 //! only before or only after the observation; not checking `MARK`, or checking it before the
 //! status.
@@ -42,7 +43,7 @@ impl Goroutine {
         Arc::new(this)
     }
 
-    /// Wakes the goroutine, runs it, and lets it wait again if `waits`.
+    /// Wakes the goroutine and runs it. If `waits`, the goroutine then waits again.
     fn take_turn(&self, turn: usize, waits: bool) {
         self.status.store(RUNNING, Release);
         self.stack[0].store(turn, Release);
@@ -56,7 +57,7 @@ impl Goroutine {
         }
     }
 
-    fn look(&self) -> Option<[usize; 2]> {
+    fn observe(&self) -> Option<[usize; 2]> {
         let waits = || self.status.load(Acquire) == WAITING;
         self.word
             .glimpse(waits, || [0, 1].map(|i| self.stack[i].load(Relaxed)))
@@ -66,7 +67,7 @@ impl Goroutine {
 /// Observes the goroutine, and checks that everything seen is of one turn. Returns whether anything
 /// was seen.
 fn sees_one_turn(goroutine: &Goroutine) -> bool {
-    let seen = goroutine.look();
+    let seen = goroutine.observe();
     if let Some([first, second]) = seen {
         assert_eq!(first, second, "a stack of two turns");
     }
@@ -74,7 +75,7 @@ fn sees_one_turn(goroutine: &Goroutine) -> bool {
 }
 
 #[test]
-fn a_stack_that_changes_during_the_look_is_not_taken_for_one() {
+fn a_stack_that_changes_during_the_observation_is_discarded() {
     explore(|| {
         let goroutine = Goroutine::new();
         let runs = Arc::clone(&goroutine);

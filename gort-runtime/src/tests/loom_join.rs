@@ -135,7 +135,7 @@ impl Slot {
         Arc::new(slot)
     }
 
-    /// `entry` and `goexit0`.
+    /// Does what `entry` and `goexit0` do.
     fn goroutine(&self) {
         self.read_name();
         self.step();
@@ -156,7 +156,7 @@ impl Slot {
         }
     }
 
-    /// `ending::end_watched`.
+    /// Does what `ending::end_watched` does.
     fn end_watched(&self) -> AtEnd {
         self.lock.lock();
         // SAFETY: loom checks the access.
@@ -229,7 +229,7 @@ impl Slot {
         self.watchers.with_mut(|list| unsafe { (*list)[i] = there });
     }
 
-    /// `JoinHandle::join`.
+    /// Does what `JoinHandle::join` does.
     fn join(&self) {
         self.read_name();
         while !self.join.is_done() {
@@ -246,7 +246,7 @@ impl Slot {
         self.free();
     }
 
-    /// `JoinHandle::drop`.
+    /// Does what `JoinHandle::drop` does.
     fn drop_handle(&self) {
         self.read_name();
         let ended = match self.join.detach() {
@@ -415,8 +415,8 @@ fn watcher_used_after_its_select_or_slot_after_its_handle() {
 fn second_watcher_not_woken() {
     explore_all(|| {
         let slot = Slot::new();
-        // Called before the goroutine starts: with a third thread, the model would only spin for
-        // the lock.
+        // This comes before the goroutine starts: with a third thread, the model would only spin
+        // for the lock.
         assert!(slot.begin_select(0));
         let goroutine = thread::spawn({
             let slot = Arc::clone(&slot);

@@ -23,7 +23,7 @@ use std::sync::Arc;
 struct Machine {
     m: Ownership,
     p: DataCell<u32>,
-    /// The M's P pointer, as far as sysmon asks: whether it names the P that sysmon wants.
+    /// Whether the M's P pointer names the P that sysmon wants. This is all that sysmon asks.
     holds_p: DataCell<bool>,
 }
 

@@ -86,7 +86,7 @@ pub(crate) fn set_current_m(m: *mut u8) {
 /// `from` is the running goroutine's context and `m` that of its thread's M, as `f` expects them.
 #[inline]
 pub(crate) unsafe fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
-    // SAFETY: caller's clause.
+    // SAFETY: the caller passes contexts that `f` expects.
     let next = unsafe { f(from, m) };
     debug_assert!(ptr::eq(next, from), "another goroutine cannot run here");
 }
@@ -115,6 +115,6 @@ pub(crate) fn sets_thread_pointer_cheaply() -> bool {
 /// # Safety
 /// `f` may be called with `arg`.
 pub(crate) unsafe fn call_under(_tp: *mut u8, _m: *mut u8, f: ObserverFn, arg: *mut u8) {
-    // SAFETY: caller's clause.
+    // SAFETY: the caller guarantees that `f` may be called with `arg`.
     unsafe { f(arg) };
 }

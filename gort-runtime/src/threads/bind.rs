@@ -1,7 +1,7 @@
 //! The resources of a goroutine, if goroutines are threads: a record and a thread.
 //!
-//! The thread is started together with the record, so that `spawn` fails if no thread can be had.
-//! It sleeps until the goroutine is submitted or the record is given back unused.
+//! The thread is started together with the record, so that `spawn` fails if the system cannot start
+//! a thread. It sleeps until the goroutine is submitted or the record is given back unused.
 //!
 //! The names are those of `proc/bind.rs`.
 
@@ -70,7 +70,7 @@ pub(crate) fn take_record(_: Option<&P>, class: u8, kind: StackKind) -> io::Resu
         Ok(_) => Ok(gp),
         Err(e) => {
             record::free_one(gp);
-            // SAFETY: from a box, and no thread has received it.
+            // SAFETY: the M is from a box, and no thread has received it.
             drop(unsafe { Box::from_raw(m.as_ptr()) });
             THREADS.fetch_sub(1, Relaxed);
             Err(e)
@@ -106,8 +106,8 @@ fn run(bound: Bound) {
     let Bound { gp, m } = bound;
     // SAFETY: the M is alive until the end of this function.
     live(gp, unsafe { m.as_ref() });
-    // SAFETY: from a box, and it belongs to this thread. Other threads use it only to wake the
-    // goroutine, which has ended.
+    // SAFETY: the M is from a box, and it belongs to this thread. Other threads use it only to wake
+    // the goroutine, which has ended.
     drop(unsafe { Box::from_raw(m.as_ptr()) });
     THREADS.fetch_sub(1, Relaxed);
 }
@@ -128,7 +128,7 @@ fn live(gp: NonNull<G>, m: &M) {
     g.buf.set(Gobuf::OWN_THREAD);
     g.has_begun.store(true, Relaxed);
     if let Some(first) = g.first.get() {
-        // SAFETY: clauses of `EntryFn`: it is called once, with its goroutine's G.
+        // SAFETY: the requirements of `EntryFn`: it is called once, with its goroutine's G.
         unsafe { (first.entry)(gp.as_ptr().cast()) };
     }
     end_on_thread(m, gp);

@@ -37,7 +37,7 @@ pub(crate) fn region(name: &str) -> u64 {
 /// # Safety
 /// The name has not been taken back yet.
 pub(crate) unsafe fn take_name(word: u64) -> Arc<str> {
-    // SAFETY: caller's clause: the word is the address of `name`'s box, which is taken back once.
+    // SAFETY: the word is the address of `name`'s box, and the caller takes it back only once.
     *unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<Arc<str>>(word as usize)) }
 }
 
@@ -46,7 +46,7 @@ pub(crate) unsafe fn take_name(word: u64) -> Arc<str> {
 /// # Safety
 /// The name has not been taken back yet.
 pub(crate) unsafe fn take_region(word: u64) -> Box<str> {
-    // SAFETY: caller's clause: the word is the address of `region`'s box, which is taken back once.
+    // SAFETY: the word is the address of `region`'s box, and the caller takes it back only once.
     *unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<Box<str>>(word as usize)) }
 }
 
@@ -55,7 +55,8 @@ pub(crate) unsafe fn take_region(word: u64) -> Box<str> {
 /// # Safety
 /// `word` is the event's word, and the text has not been taken back yet.
 pub(crate) unsafe fn forget(kind: Kind, word: u64) {
-    // SAFETY: the kind says which function made the word. The rest is the caller's clause.
+    // SAFETY: the kind says which function made the word. The caller guarantees that the text has
+    // not been taken back yet.
     unsafe {
         match kind {
             Kind::Named => drop(take_name(word)),

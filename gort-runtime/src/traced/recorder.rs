@@ -102,8 +102,7 @@ impl Recorder {
     /// # Safety
     /// The caller runs on the M's own thread, or holds the lock of the shared recorder.
     pub(crate) unsafe fn push(&self, events: &[TraceEvent]) -> bool {
-        // SAFETY: caller's clause: the caller runs on the M's thread or holds the lock, so it owns
-        // the log.
+        // SAFETY: the caller runs on the M's thread or holds the lock, so it owns the log.
         let pushed = unsafe { self.log.push(events, budget::take) };
         if pushed && let Some(last) = events.last() {
             self.last.set(last.time);

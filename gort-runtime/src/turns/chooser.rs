@@ -16,7 +16,8 @@ pub(crate) enum Chooser {
 }
 
 impl Chooser {
-    /// Creates a chooser that follows `plan`. A number needs a tree.
+    /// Creates a chooser that follows `plan`. If the plan is the number of a schedule, creates the
+    /// tree that counts schedules.
     pub(crate) fn of(plan: &Plan) -> Self {
         match plan {
             Plan::Random(seed) => Self::Random(Rng::new(*seed)),

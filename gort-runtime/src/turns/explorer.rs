@@ -20,10 +20,10 @@
 //!
 //! # The keeper
 //! The keeper of the bubble (`proc/bubble.rs`) acts while no member can run. In its `commit`, under
-//! our lock, it lets go of its hold and goes to sleep (`is_open`). The thread that hands it the
-//! last hold closes the explorer, under the lock, and wakes it. While the keeper is awake,
-//! goroutines that arrive are kept, and none gets the turn. The keeper gives the first turn when it
-//! goes to sleep. So
+//! our lock, it releases its token and goes to sleep (`is_open`). The thread that hands it the last
+//! token closes the explorer, under the lock, and wakes it. While the keeper is awake, goroutines
+//! that arrive are kept, and none gets the turn. The keeper gives the first turn when it goes to
+//! sleep. So
 //!
 //! 2. a thread that finds the explorer open and closes it wakes the keeper, which has parked. This
 //!    happens once for each time that the keeper sleeps.
@@ -34,9 +34,9 @@
 //! way to sleep that a member has arrived.
 //!
 //! # The end
-//! After a verdict no goroutine gets the turn any more. As soon as the last goroutine that had it
-//! is off its stack, the keeper is woken, as in 2. The goroutines that are left are in no queue,
-//! and arriving has no effect. The bubble is not used again.
+//! Once the schedule has been stopped (`Verdict`), no goroutine gets the turn any more. As soon as
+//! the last goroutine that had it is off its stack, the keeper is woken, as in 2. The goroutines
+//! that are left are in no queue, and arriving has no effect. The bubble is not used again.
 
 use super::choice::Thing;
 use super::schedule::{Act, Schedule, Verdict};
@@ -50,7 +50,8 @@ use std::sync::Arc;
 /// What the caller must queue or wake.
 #[derive(Debug)]
 pub(crate) enum Next {
-    Nobody,
+    /// There is nothing to queue or wake.
+    Nothing,
     /// A runnable goroutine, which has the turn.
     Turn(NonNull<G>),
     /// The keeper as a word. It has parked.
@@ -83,7 +84,7 @@ impl Explored {
         if std::mem::replace(&mut self.is_open, false) {
             Next::Keeper(bubble.keeper())
         } else {
-            Next::Nobody
+            Next::Nothing
         }
     }
 }
@@ -142,23 +143,23 @@ impl Explorer {
         }
     }
 
-    /// Ends the turn of a goroutine that is off its stack. Runs on g0. With `lets_go` it also lets
-    /// go of its hold, because the goroutine has ended or is durably blocked.
-    pub(crate) fn leaves(&self, bubble: &Bubble, lets_go: bool, has_ended: bool) -> Next {
+    /// Ends the turn of a goroutine that is off its stack. Runs on g0. With `releases`, it also
+    /// releases its token, because the goroutine has ended or is durably blocked.
+    pub(crate) fn leaves(&self, bubble: &Bubble, releases: bool, has_ended: bool) -> Next {
         let mut explored = self.0.lock();
         let Some(schedule) = explored.schedule.as_deref_mut() else {
-            return Next::Nobody;
+            return Next::Nothing;
         };
         schedule.leaves(has_ended);
         if schedule.verdict.is_some() {
             return explored.close(bubble);
         }
         let next = schedule.next(None);
-        // If a goroutine has got the turn, this was not the last hold: that goroutine has one.
-        if lets_go && bubble.let_go().is_some() {
+        // If a goroutine has got the turn, this was not the last token: that goroutine has one.
+        if releases && bubble.release_token().is_some() {
             return explored.close(bubble);
         }
-        next.map_or(Next::Nobody, Next::Turn)
+        next.map_or(Next::Nothing, Next::Turn)
     }
 
     /// Lets other goroutines run before the goroutine that has the turn does `act` (or after it, if
@@ -174,7 +175,7 @@ impl Explorer {
         let mut explored = self.0.lock();
         let schedule = explored.schedule.as_deref();
         match schedule.filter(|schedule| schedule.verdict.is_none()) {
-            Some(schedule) => schedule.whose_turn().map_or(Next::Nobody, Next::Turn),
+            Some(schedule) => schedule.whose_turn().map_or(Next::Nothing, Next::Turn),
             None => explored.close(bubble),
         }
     }
@@ -213,7 +214,7 @@ impl Explorer {
         let Some(schedule) = explored.schedule.as_deref_mut() else {
             return Keeper::StaysAwake;
         };
-        if schedule.verdict.is_some() || bubble.let_go().is_some() {
+        if schedule.verdict.is_some() || bubble.release_token().is_some() {
             return Keeper::StaysAwake;
         }
         let next = if schedule.is_idle() {

@@ -2,21 +2,21 @@
 //! outcome.
 //!
 //! It is worthwhile to choose differently only where there is a race. This is *dynamic
-//! partial-order reduction* (Flanagan and Godefroid, 2005). Take each step, and each earlier step
-//! of another goroutine that touches the same thing and does not necessarily come first. The
-//! goroutine of the later step must be tried in the place of the earlier one. If it could not run
-//! there, each goroutine that could run there must be tried.
+//! partial-order reduction* (Flanagan and Godefroid, 2005). Two steps of different goroutines are a
+//! race if they touch the same thing and nothing forces the earlier one to come first. For each
+//! race, the goroutine of the later step must be tried in the place of the earlier step. If that
+//! goroutine could not run there, each goroutine that could run there must be tried.
 //!
-//! Vector clocks tell what necessarily comes first. The clock of a step counts how many steps of
-//! each goroutine come before it. A step comes after the last step of its goroutine, after the step
-//! that started its goroutine, and after each earlier step that touches the same thing. The clocks
-//! ignore the order that wake-ups impose. Some of the reported races therefore cannot happen, and
-//! trying them finds nothing new.
+//! Vector clocks tell which step is forced to come first. The clock of a step counts how many steps
+//! of each goroutine come before it. A step comes after the last step of its goroutine, after the
+//! step that started its goroutine, and after each earlier step that touches the same thing. The
+//! clocks ignore the order that wake-ups impose. Some of the reported races therefore cannot
+//! happen, and trying them finds nothing new.
 
 use super::choice::Footprint;
 
 /// Maximum number of steps of one run that are compared with each other.
-const MOST: usize = 2_000;
+const MAX_COMPARED: usize = 2_000;
 
 /// How many steps of each goroutine come before a step. Indexed by the goroutines' numbers.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +76,7 @@ impl Races {
     /// Returns whether there are too many steps to compare. From then on every choice is worth
     /// trying.
     pub(super) fn are_too_many(&self) -> bool {
-        self.steps.len() >= MOST
+        self.steps.len() >= MAX_COMPARED
     }
 
     fn clock(&mut self, number: u32) -> &mut Option<Clock> {
@@ -87,8 +87,8 @@ impl Races {
         &mut self.clocks[at]
     }
 
-    /// Records that `number` could run after a step of `starter`. If this is the first time,
-    /// `starter` has started it.
+    /// Records that goroutine `number` could run after a step of `starter`. The first time, this
+    /// means that `starter` has started it.
     pub(super) fn record_runnable(&mut self, number: u32, starter: Option<u32>) {
         if self.clock(number).is_none() {
             let clock = starter.and_then(|starter| self.clock(starter).clone());

@@ -108,8 +108,8 @@ impl Path {
     }
 }
 
-/// Numbers of at least 1 in a word, in Elias' gamma code: for each number, as many zeros as it has
-/// bits behind the first one, and then its bits.
+/// Packs numbers of at least 1 into a word, in Elias' gamma code: before its own bits, each number
+/// has as many zeros as it has bits after the first one.
 struct Bits {
     word: u64,
     len: u32,

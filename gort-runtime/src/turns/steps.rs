@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use std::panic::Location;
 
 /// Number of steps that are kept: more than a reader wants to see.
-const MOST: usize = 200;
+const MAX_KEPT: usize = 200;
 
 /// One step of a goroutine.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ impl Default for Steps {
 
 impl Steps {
     pub(crate) fn push(&mut self, step: Step) {
-        if self.last.len() == MOST {
+        if self.last.len() == MAX_KEPT {
             self.last.pop_front();
         }
         self.last.push_back(step);
@@ -53,7 +53,7 @@ impl Steps {
         }
     }
 
-    /// Adds a value to the checksum. It must be the same in each repetition.
+    /// Adds a value to the checksum. The value must be the same in each repetition.
     pub(crate) fn note(&mut self, what: u64) {
         self.sum = (self.sum ^ what).wrapping_mul(0x0000_0100_0000_01b3);
     }

@@ -6,9 +6,9 @@
 //! # Equal schedules
 //! If it makes no difference which of two goroutines takes its step first, the two orders are one
 //! schedule, and the second is not run. This uses *sleep sets* (Godefroid, "Partial-Order Methods
-//! for the Verification of Concurrent Systems", 1996). Once all runs that begin with a goroutine's
-//! step at some choice are done, the goroutine sleeps in the runs that begin with another's step
-//! there, until a step is taken that touches what its own step would touch.
+//! for the Verification of Concurrent Systems", 1996). Suppose that at some choice all runs are
+//! done that begin with a step of goroutine A. In the runs that begin there with a step of another
+//! goroutine, A sleeps until a step touches what A's step would touch.
 //!
 //! What a step touches is known in one of two ways. If it has been taken in this run, it was
 //! recorded. If not, it is known from the operation at which its goroutine waits, provided that the

@@ -63,8 +63,8 @@ struct Watched {
 
 impl Watched {
     fn fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: the first clause of `PollDesc::new` and of `watch`: the descriptor is open until
-        // the `PollDesc` is dropped or `unwatch` has returned, and `self` is gone then.
+        // SAFETY: the first requirement of `PollDesc::new` and of `watch`: the descriptor is open
+        // until the `PollDesc` is dropped or `unwatch` has returned, and `self` is gone then.
         unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 
@@ -95,7 +95,7 @@ impl PollDesc {
             entry: netpoll::open()?,
             watched: OnceLock::new(),
         };
-        // SAFETY: our first clause is `watch`'s.
+        // SAFETY: the caller guarantees our first requirement, which is also that of `watch`.
         unsafe { this.watch(fd) };
         Ok(this)
     }
@@ -202,7 +202,7 @@ impl PollDesc {
                 }
                 committed
             };
-            // SAFETY: we are the only user of the slot (`new`'s second clause, rule 1 of
+            // SAFETY: we are the only user of the slot (`new`'s second requirement, rule 1 of
             // `desc.rs`). `commit` publishes the waiter, as its last use of this frame (`slot`
             // lives for ever, `netpoll/table.rs`). Or it finds that an event has arrived, and then
             // the waiter was not published. A thread that takes the waiter out of the word has the
@@ -296,7 +296,8 @@ fn wake(word: Option<usize>) {
 /// # Safety
 /// `slot` is the `Slot` that the timer's owner waits for.
 unsafe fn expire(slot: *const ()) -> bool {
-    // SAFETY: caller's clause: it is a `Slot`. Slots live for ever (`netpoll/table.rs`), and
-    // consist of atomics. A waiter that is found is the timer's owner (rule 2 of `desc.rs`).
+    // SAFETY: the caller guarantees that this is a `Slot`. Slots live for ever
+    // (`netpoll/table.rs`), and consist of atomics. A waiter that is found is the timer's owner
+    // (rule 2 of `desc.rs`).
     unsafe { &*slot.cast::<Slot>() }.interrupt().is_some()
 }

@@ -27,9 +27,9 @@ pub(super) unsafe fn switch_by(gp: NonNull<G>, f: OnG0Fn) {
     };
     let wired = wire_if_panicking(inside.m(), gp);
     let m = inside.into_switch();
-    // SAFETY: clauses of `mcall`: `enter` and `getg` say that `gp` is the running goroutine and `m`
-    // its M, whose g0 was saved when the goroutine was resumed; `f` keeps `OnG0Fn`'s contract
-    // (caller's clause); `m` is not used below.
+    // SAFETY: the requirements of `mcall`: `enter` and `getg` say that `gp` is the running
+    // goroutine and `m` its M, whose g0 was saved when the goroutine was resumed. The caller
+    // guarantees that `f` keeps `OnG0Fn`'s contract. `m` is not used below.
     unsafe { arch::mcall(f, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
     hooks::call(g, Hook::Resume);
@@ -38,7 +38,7 @@ pub(super) unsafe fn switch_by(gp: NonNull<G>, f: OnG0Fn) {
 /// Queues the goroutine, or wakes the keeper, that an explorer has named. Runs on g0.
 pub(super) fn pass_on(next: Next) {
     match next {
-        Next::Nobody => {}
+        Next::Nothing => {}
         Next::Turn(gp) => submit_next(gp),
         // SAFETY: the word is from `to_word`. Its goroutine has parked, and only we wake it
         // (`turns/explorer.rs`, 2).

@@ -9,8 +9,8 @@
 //! The same calls work on a plain thread. There the waiter is a [`ThreadParker`].
 //!
 //! # Contract between a waiter and its wakers
-//! 1. A waiter publishes itself to wakers (it enqueues a record) under some lock. `commit`, or
-//!    something later, releases that lock.
+//! 1. A waiter publishes itself to wakers (it enqueues a record) under some lock. `commit`, or code
+//!    that runs after it, releases that lock.
 //! 2. For each wait exactly one actor wins the right to call `ready`, and calls it once. It wins by
 //!    taking the record out of a queue under the lock, or by the compare-and-swap on a word that
 //!    several records share.
@@ -71,11 +71,12 @@ impl Waiter {
     ///
     /// # Safety
     /// The caller has won the right to end this wait (contract 2), and the waiter has published
-    /// itself as contract 1 requires: it is Waiting, or it is a thread that sleeps or is about to.
+    /// itself as contract 1 requires: it is a goroutine that is Waiting, or a thread that sleeps or
+    /// is about to sleep.
     #[inline]
     pub unsafe fn ready(self) {
         match self.decode() {
-            // SAFETY: caller's clause: it has won the right to end this goroutine's wait.
+            // SAFETY: the caller has won the right to end this goroutine's wait.
             Who::Goroutine(gp) => unsafe { goready(gp) },
             Who::Thread(parker) => parker.note.wake(),
         }
@@ -88,15 +89,16 @@ impl Waiter {
 /// `gp` is Waiting, and the caller has won the right to wake it.
 #[inline]
 unsafe fn goready(gp: NonNull<G>) {
-    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). That we may end its wait is the
-    // caller's clause. Then it is ours until it is queued.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). The caller guarantees that we may end
+    // its wait. Then the goroutine is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     end_waiting(&g.status, GStatus::Runnable);
     record::wakes(g);
     if g.waits_in().is_some() {
         return ready_in_bubble(gp);
     }
-    // It may run next, and its context lies on its stack (benchmark `ring`).
+    // Prefetch the saved context, which lies on the goroutine's stack: the goroutine may run next
+    // (benchmark `ring`).
     let sp = g.buf.get().sp;
     arch::prefetch(sp);
     arch::prefetch(sp.wrapping_add(64));
@@ -110,7 +112,7 @@ unsafe fn goready(gp: NonNull<G>) {
 fn ready_in_bubble(gp: NonNull<G>) {
     // SAFETY: Gs live for ever. It is Runnable and belongs to the caller.
     if let Some(bubble) = unsafe { gp.as_ref() }.blocked_in() {
-        bubble.take_hold();
+        bubble.take_token();
     }
     if let Some(gp) = has_turn(gp) {
         submit_next(gp);
@@ -124,7 +126,7 @@ fn ready_in_bubble(gp: NonNull<G>) {
 #[derive(Debug)]
 pub struct Current {
     waiter: Waiter,
-    /// Tells where the awaited thing was created.
+    /// Where the awaited object was created.
     home: Cell<Home>,
     /// Not `Send`: it belongs to the goroutine or thread that created it.
     _not_send: PhantomData<*mut ()>,
@@ -162,9 +164,9 @@ impl Current {
         }
     }
 
-    /// Says where the thing that this waiter will wait for was created. This holds until the next
-    /// call. In a bubble it decides whether the wait is durable, and which clock a deadline uses.
-    /// Without a call, the thing counts as created outside, and deadlines use the caller's clock.
+    /// Sets where the object that this waiter will wait for was created, until the next call. In a
+    /// bubble this decides whether the wait is durable, and which clock a deadline uses. Without a
+    /// call, the object counts as created outside, and deadlines use the caller's clock.
     #[inline]
     pub fn waits_for(&self, home: Home) {
         self.home.set(home);
@@ -184,7 +186,7 @@ impl Current {
     /// Waits until `ready` is called on the waiter, unless `commit` returns false. Go's `gopark`.
     ///
     /// `commit` runs on the system stack. It must not park or panic. Once it has released the lock
-    /// that protects the waiter, it must not touch anything of the caller's.
+    /// that protects the waiter, it must not touch anything that belongs to the caller.
     ///
     /// # Safety
     /// The caller keeps the waiter's side of the contract at the head of `park.rs`:
@@ -200,8 +202,8 @@ impl Current {
         site: &'static Location<'static>,
     ) {
         match self.thread_parker() {
-            // SAFETY: the waiter is this goroutine. The clauses for `commit` and the wakers are
-            // those of our caller.
+            // SAFETY: the waiter is this goroutine. The caller guarantees what `gopark` requires of
+            // `commit` and of the wakers.
             None => unsafe { gopark(commit, self.home.get(), reason, site) },
             Some(parker) => {
                 if commit() {
@@ -213,16 +215,16 @@ impl Current {
 
     /// Like [`park`](Self::park), with a deadline: if the wait has not ended by then, `expire(arg)`
     /// is called, once. If it returns true, the waiter wakes as if by `ready`. A deadline that
-    /// never comes (`time/clock.rs`) counts as none.
+    /// never comes (`time/clock.rs`) counts as no deadline.
     ///
     /// # Safety
-    /// As for `park`; and
+    /// The contract is that of `park`. In addition:
     /// - `expire(arg)` may be called by any thread at any time until this call returns, and returns
     ///   true only if it has won the right to end the wait.
     /// - If it wins before or while `commit` runs, the waiter may already be running again. So
-    ///   either it cannot win before `commit` has published the waiter, or `commit` uses nothing of
-    ///   the caller's except what stays in place until the caller has taken the lock that `commit`
-    ///   releases.
+    ///   either it cannot win before `commit` has published the waiter, or `commit` uses nothing
+    ///   that belongs to the caller except what stays in place until the caller has taken the lock
+    ///   that `commit` releases.
     pub unsafe fn park_until(
         &self,
         commit: impl FnOnce() -> bool,
@@ -233,13 +235,13 @@ impl Current {
         site: &'static Location<'static>,
     ) {
         if never_comes(deadline) {
-            // SAFETY: what `park` requires of `commit` and the wakers is among the caller's
-            // clauses. `expire` is not called.
+            // SAFETY: the caller guarantees what `park` requires of `commit` and of the wakers.
+            // `expire` is not called.
             return unsafe { self.park(commit, reason, site) };
         }
         let Some(parker) = self.thread_parker() else {
-            // SAFETY: the waiter is this goroutine. The clauses for `commit`, the wakers and
-            // `expire` are those of our caller.
+            // SAFETY: the waiter is this goroutine. The caller guarantees what `gopark_until`
+            // requires of `commit`, of the wakers and of `expire`.
             return unsafe {
                 gopark_until(commit, self.home.get(), deadline, expire, arg, reason, site);
             };
@@ -247,7 +249,7 @@ impl Current {
         if !commit() {
             return;
         }
-        // SAFETY: caller's clause: `expire(arg)` may be called until we return.
+        // SAFETY: the caller guarantees that `expire(arg)` may be called until we return.
         if !parker.note.sleep_until(deadline) && !unsafe { expire(arg) } {
             // Another actor has won and is about to wake us.
             parker.note.sleep();
@@ -267,7 +269,7 @@ impl Drop for Current {
 /// Parks a goroutine.
 ///
 /// # Safety
-/// As for [`Current::park`], on a goroutine.
+/// The contract is that of [`Current::park`], on a goroutine.
 #[inline]
 unsafe fn gopark<F: FnOnce() -> bool>(
     commit: F,
@@ -299,10 +301,10 @@ unsafe fn gopark<F: FnOnce() -> bool>(
         f: call_commit::<F>,
         arg: ptr::from_mut(&mut commit).cast(),
     }));
-    // SAFETY: clauses of `mcall`: `enter` and `getg` say that `gp` is the running goroutine and `m`
-    // its M, whose g0 was saved when the goroutine was resumed; `park_m` keeps `OnG0Fn`'s contract;
-    // `m` is not used below. `commit` lies here on the goroutine's stack, and `park_m` calls
-    // it at most once.
+    // SAFETY: the requirements of `mcall`: `enter` and `getg` say that `gp` is the running
+    // goroutine and `m` its M, whose g0 was saved when the goroutine was resumed; `park_m` keeps
+    // `OnG0Fn`'s contract; `m` is not used below. `commit` lies here on the goroutine's stack, and
+    // `park_m` calls it at most once.
     unsafe { arch::mcall(park_m, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);
     contention::has_waited(g, waits_since);
@@ -315,8 +317,9 @@ unsafe fn gopark<F: FnOnce() -> bool>(
 /// # Safety
 /// `arg` is the `Option<F>` of a goroutine that `gopark` has switched away.
 unsafe fn call_commit<F: FnOnce() -> bool>(arg: *mut ()) -> bool {
-    // SAFETY: caller's clause: `arg` is an `Option<F>`. Its goroutine does not run, and touches it
-    // only after it has been resumed, which only the closure that we take out can bring about.
+    // SAFETY: the caller guarantees that `arg` is an `Option<F>`. Its goroutine does not run. It
+    // touches the `Option` only after it has been resumed, and only the closure that we take out
+    // can cause that.
     match unsafe { (*arg.cast::<Option<F>>()).take() } {
         Some(commit) => commit(),
         None => throw("a park was committed twice"),
@@ -330,9 +333,9 @@ unsafe fn call_commit<F: FnOnce() -> bool>(arg: *mut ()) -> bool {
 /// The contract is that of [`OnG0Fn`](arch::OnG0Fn). Only `gopark` passes this function to `mcall`,
 /// after it has set `m.commit`.
 unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's.
-    // Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`). This runs on
-    // that M's g0.
+    // SAFETY: the caller passes the context with which a G begins, and g0's context, with which an
+    // M begins. Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`).
+    // This runs on that M's g0.
     let (gp, m) = unsafe {
         (
             NonNull::new_unchecked(from.cast::<G>()),
@@ -346,13 +349,13 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // is if that returns false (contract 4).
     let g = unsafe { gp.as_ref() };
     let status = &g.status;
-    // Read here, because the goroutine may be gone afterwards. The bubble stays, because this
-    // goroutine has a hold.
+    // The bubble is read here, because the goroutine may be gone afterwards. The bubble stays,
+    // because this goroutine has a token.
     let bubble = g
         .waits_in()
         .map(|bubble| (bubble, g.blocked_in().is_some()));
     if m.held_p().is_some() {
-        g.suspect.store(held::CLEARED, Relaxed);
+        g.hog_epoch.store(held::TESTED, Relaxed);
     }
     record::parks(m, g);
     casgstatus(status, GStatus::Running, GStatus::Waiting);
@@ -374,15 +377,19 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     from
 }
 
-/// Lets go of the hold of a member of `bubble` that is durably blocked or has ended, or passes on
+/// Releases the token of a member of `bubble` that is durably blocked or has ended, or passes on
 /// its turn in an explored bubble. Runs on g0. Nothing of the bubble is touched afterwards.
-pub(crate) fn leaves(bubble: &'static Bubble, lets_go: bool, has_ended: bool) {
+pub(crate) fn leaves(bubble: &'static Bubble, releases: bool, has_ended: bool) {
     if bubble.explores() {
-        pass_on(Kept::of(bubble).explorer.leaves(bubble, lets_go, has_ended));
-    } else if lets_go && let Some(keeper) = bubble.let_go() {
-        // SAFETY: the word is from `to_word`. Its goroutine waits for the hold that we have just
+        pass_on(
+            Kept::of(bubble)
+                .explorer
+                .leaves(bubble, releases, has_ended),
+        );
+    } else if releases && let Some(keeper) = bubble.release_token() {
+        // SAFETY: the word is from `to_word`. Its goroutine waits for the token that we have just
         // handed to it, and that no other thread hands to it (`proc/bubble.rs`, 1). It has parked:
-        // its own `commit` has let go of a hold before.
+        // its own `commit` has released a token before.
         unsafe { Waiter::from_word(keeper).ready() };
     }
 }
@@ -390,7 +397,7 @@ pub(crate) fn leaves(bubble: &'static Bubble, lets_go: bool, has_ended: bool) {
 /// Parks a goroutine until a deadline.
 ///
 /// # Safety
-/// As for [`Current::park_until`], on a goroutine.
+/// The contract is that of [`Current::park_until`], on a goroutine.
 unsafe fn gopark_until(
     commit: impl FnOnce() -> bool,
     home: Home,
@@ -406,13 +413,14 @@ unsafe fn gopark_until(
     let timer = Timer::waking(deadline, gp, expire, arg);
     let timer_ref = &timer;
     let timers = virtual_timers(home);
-    // SAFETY: clauses of `add`: the timer lies here until `cancel` has returned below. `expire` may
-    // be called (caller's clause), and if it wins then `gp` is Waiting, as it has been since before
-    // `add`. Clauses of `park`: those of our caller. The closure is moved to g0's stack before it
-    // runs (`call_commit`). If the timer fires before `commit` has run, this goroutine may run
-    // again at once and leave this function. That is sound: after `add` has released the heap, the
-    // closure uses nothing of this frame, and `commit` uses nothing that would be gone (caller's
-    // clause). If `commit` returns false, `expire` has not won (contract 4).
+    // SAFETY: the requirements of `add`: the timer lies here until `cancel` has returned below. The
+    // caller guarantees that `expire` may be called; if `expire` wins, `gp` is Waiting, as it has
+    // been since before `add`. The requirements of `park` are among those of this function, so the
+    // caller guarantees them. The closure is moved to g0's stack before it runs (`call_commit`). If
+    // the timer fires before `commit` has run, this goroutine may run again at once and leave this
+    // function. That is sound: after `add` has released the heap, the closure uses nothing of this
+    // frame, and the caller guarantees that `commit` uses nothing that would be gone. If `commit`
+    // returns false, `expire` has not won (contract 4).
     unsafe {
         gopark(
             move || {

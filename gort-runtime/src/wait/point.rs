@@ -46,8 +46,8 @@ pub fn point<T: ?Sized>(what: &'static str, thing: &T, site: &'static Location<'
 }
 
 /// Tells whether an operation could be done without waiting. While it could not, the explorer does
-/// not choose the goroutine if it can choose another. Only for operations whose waiting leaves no
-/// trace that other goroutines could see.
+/// not choose the goroutine if it can choose another. Implement this only for operations whose
+/// waiting leaves no trace that other goroutines could see.
 pub trait Ready: Sync {
     /// Returns whether the operation could be done now. Called on any thread, while other
     /// goroutines use the object.
@@ -112,8 +112,8 @@ fn act(what: &'static str, thing: Thing, site: Option<&'static Location<'static>
     }
 }
 
-// Programs that explore nothing pay only for the look; everything else is in these cold functions,
-// whose arguments are in registers.
+// Programs that explore nothing pay only for reading the gate. Everything else is in these cold
+// functions, whose arguments are in registers.
 
 #[cold]
 #[inline(never)]
@@ -195,8 +195,8 @@ fn at_point(act: Act, has_done: bool) -> bool {
     };
     let next = explorer.point(act, has_done);
     if next != Some(gp) {
-        // SAFETY: clause of `switch_by`: `pass_m` makes `gp` Runnable. Then it belongs to its
-        // explorer.
+        // SAFETY: the requirement of `switch_by`: `pass_m` makes `gp` Runnable. Then it belongs to
+        // its explorer.
         unsafe { switch_by(gp, pass_m) };
     }
     true
@@ -207,9 +207,9 @@ fn at_point(act: Act, has_done: bool) -> bool {
 /// # Safety
 /// The contract is that of [`OnG0Fn`](crate::arch::OnG0Fn). Only `at_point` uses this function.
 unsafe extern "C" fn pass_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's.
-    // Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`). This runs on
-    // that M's g0.
+    // SAFETY: the caller passes the context with which a G begins, and g0's context, with which an
+    // M begins. Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`).
+    // This runs on that M's g0.
     let (gp, m) = unsafe {
         (
             NonNull::new_unchecked(from.cast::<G>()),
@@ -221,7 +221,7 @@ unsafe extern "C" fn pass_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     // below.
     let g = unsafe { gp.as_ref() };
     if m.held_p().is_some() {
-        g.suspect.store(held::CLEARED, Relaxed);
+        g.hog_epoch.store(held::TESTED, Relaxed);
     }
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());

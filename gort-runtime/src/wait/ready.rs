@@ -1,4 +1,5 @@
-//! Submitting a runnable goroutine from any context, and other functions that use the caller's P.
+//! Submits a runnable goroutine from any context. The other functions here use the caller's P as
+//! well.
 
 use crate::base::hook;
 use crate::base::prim::{Ordering::Relaxed, hint::AtomicU64};

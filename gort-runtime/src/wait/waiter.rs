@@ -48,7 +48,7 @@ impl Waiter {
     /// # Safety
     /// `word` came from `to_word`.
     pub(crate) unsafe fn from_word(word: usize) -> Self {
-        // SAFETY: caller's clause: it came from `to_word`, which never returns 0.
+        // SAFETY: the caller guarantees that the word came from `to_word`, which never returns 0.
         Self(unsafe { NonZeroUsize::new_unchecked(word) })
     }
 
@@ -81,8 +81,8 @@ impl Waiter {
     /// Waiting until the scheduler takes it from there.
     ///
     /// # Safety
-    /// As for `Waiter::ready`: the caller has won the right to end this wait. For a goroutine that
-    /// right passes to the list's owner.
+    /// The contract is that of `Waiter::ready`: the caller has won the right to end this wait. For
+    /// a goroutine that right passes to the list's owner.
     pub(crate) unsafe fn ready_into(self, list: &GQueue) {
         match self.decode() {
             Who::Goroutine(gp) => list.push_back(gp),

@@ -38,7 +38,7 @@ pub fn yield_now() {
         hooks::refuse(format_args!("yield"));
         return thread::yield_now();
     };
-    // SAFETY: clause of `switch_by`: `gosched_m` queues `gp`, which makes it Runnable.
+    // SAFETY: the requirement of `switch_by`: `gosched_m` queues `gp`, which makes it Runnable.
     unsafe { switch_by(gp, gosched_m) };
 }
 
@@ -47,9 +47,9 @@ pub fn yield_now() {
 /// # Safety
 /// The contract is that of [`OnG0Fn`](crate::arch::OnG0Fn). Only `yield_now` uses this function.
 unsafe extern "C" fn gosched_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
-    // SAFETY: caller's clause: a G begins with the context that was passed, and an M with g0's.
-    // Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`). This runs on
-    // that M's g0.
+    // SAFETY: the caller passes the context with which a G begins, and g0's context, with which an
+    // M begins. Neither is null, and both pointers cover the whole object (`G::gobuf`, `M::g0`).
+    // This runs on that M's g0.
     unsafe {
         yield_to_queue(
             OnG0::of(&*m.cast::<M>()),

@@ -25,7 +25,7 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 /// `broadcast::channel`, except that the capacity is exact.
 ///
 /// # Panics
-/// If `cap` is 0.
+/// Panics if `cap` is 0.
 ///
 /// # Examples
 /// ```

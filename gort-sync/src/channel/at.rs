@@ -1,8 +1,8 @@
 //! The channel that delivers one instant, once, when that time has come: `after`, `at`.
 //!
 //! No timer is armed until a receiver waits. The receiver then sleeps until the due time and tries
-//! to take the message. So an `after(1 h)` that is dropped or forgotten costs nothing. Like
-//! crossbeam-channel's `at` flavor.
+//! to take the message. So an `after(1 h)` that is dropped or forgotten costs nothing. The design
+//! is that of crossbeam-channel's `at` flavor.
 
 use gort_runtime::{Home, Nanos, nanos_of};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -1,5 +1,6 @@
 //! Counts a channel's handles. When the last handle of one half is dropped, the channel is
-//! disconnected; when both halves are gone, it is freed. Like crossbeam-channel's `counter`.
+//! disconnected; when both halves are gone, it is freed. The design is that of crossbeam-channel's
+//! `counter`.
 //!
 //! # Orderings
 //! A count's decrement is acquire-release, so the last handle of a half sees what the other handles
@@ -125,7 +126,7 @@ impl<T, H: Half> Drop for Share<T, H> {
             return;
         }
         point::point_in_drop("chan close", self.chan());
-        // Dropped even if the destructor of a drained value unwinds.
+        // This is dropped even if the destructor of a drained value unwinds.
         let _gone = HalfGone(self.0);
         H::end(self.chan());
     }

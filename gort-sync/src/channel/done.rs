@@ -143,8 +143,8 @@ impl DoneEvent {
     /// The select holds the lock and has checked under it that nothing has happened. The record is
     /// in no queue. The record and its word stay in place until `dequeue`.
     pub(crate) unsafe fn enqueue(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses: the lock is held; the record is in no queue, and stays in place
-        // together with its word. The reference is used only here.
+        // SAFETY: the caller guarantees that the lock is held, and that the record is in no queue
+        // and stays in place together with its word. The reference is used only here.
         unsafe { self.waiters.held().push_back(sg) };
     }
 
@@ -153,8 +153,8 @@ impl DoneEvent {
     /// # Safety
     /// The select holds the lock. The record is among the waiters or in no queue.
     pub(crate) unsafe fn dequeue(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses: the lock is held; the record is in this queue or in none. The
-        // reference is used only here.
+        // SAFETY: the caller guarantees that the lock is held, and that the record is in this queue
+        // or in none. The reference is used only here.
         unsafe { self.waiters.held().remove(sg) };
     }
 

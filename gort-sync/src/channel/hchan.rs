@@ -215,8 +215,8 @@ impl<T> Hchan<T> {
     #[inline]
     unsafe fn buffer_push(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
         // SAFETY: the caller holds the lock, since it has the state, and the tail is arrested
-        // before the ring is used as arrested. Caller's clauses: the channel is open, and `elem` is
-        // a value to move.
+        // before the ring is used as arrested. The caller guarantees that the channel is open, and
+        // that `elem` is a value to move.
         unsafe {
             if let Some(ring) = &self.ring {
                 ring.arrest_tail();
@@ -274,16 +274,16 @@ impl<T> Hchan<T> {
         if let Some(won) = state.recvq.dequeue_partner(wakes) {
             let sg = won.record();
             // SAFETY: the `elem` of a receiver's record is a place for a `T`, which the receiver
-            // does not touch before it is woken. Caller's clause: our `elem` is a value to move. It
-            // moves once, as `Done` tells the caller.
+            // does not touch before it is woken. The caller guarantees that our `elem` is a value
+            // to move. It moves once, as `Done` tells the caller.
             unsafe { sg.elem.get().cast::<T>().copy_from_nonoverlapping(elem, 1) };
             sg.success.set(true);
             wakes.push(won);
             self.publish(state);
             return Tried::Done;
         }
-        // SAFETY: the channel is open, as checked above. Caller's clause: `elem` is a value to
-        // move.
+        // SAFETY: the channel is open, as checked above. The caller guarantees that `elem` is a
+        // value to move.
         if unsafe { self.buffer_push(state, elem) } {
             self.publish(state);
             return Tried::Done;
@@ -304,7 +304,7 @@ impl<T> Hchan<T> {
         wakes: &Wakes,
         may_wait: Option<MayWait>,
     ) -> Tried {
-        // SAFETY: caller's clause: `elem` is a place for a `T`.
+        // SAFETY: the caller guarantees that `elem` is a place for a `T`.
         if unsafe { self.buffer_pop(state, elem) } {
             self.admit_sender(state, wakes);
             self.publish(state);
@@ -322,9 +322,9 @@ impl<T> Hchan<T> {
             {
                 return Tried::Promised(won, may_wait);
             }
-            // SAFETY: caller's clause: our `elem` is a place. The record's `elem` is a value, and
-            // since we have won the sender it is ours to move. The sender has not merely promised
-            // it: a caller that must not wait wins no promise.
+            // SAFETY: the caller guarantees that our `elem` is a place. The record's `elem` is a
+            // value, and since we have won the sender it is ours to move. The sender has not merely
+            // promised it: a caller that must not wait wins no promise.
             unsafe { elem.copy_from_nonoverlapping(sg.elem.get().cast::<T>(), 1) };
             sg.success.set(true);
             wakes.push(won);

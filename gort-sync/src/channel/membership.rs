@@ -47,7 +47,7 @@ impl<T> Hchan<T> {
     /// Returns the lock, for a select.
     ///
     /// # Panics
-    /// If the channel belongs to a bubble, and the caller is not a goroutine of that bubble.
+    /// Panics if the channel belongs to a bubble, and the caller is not a goroutine of that bubble.
     pub(crate) fn selected(&self) -> &RawLock {
         self.home().check(SELECT);
         self.state.raw()

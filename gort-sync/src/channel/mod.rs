@@ -48,7 +48,7 @@ use std::time::{Duration, Instant};
 /// receiver and hands it the value (a rendezvous). Go's `make(chan T, cap)`.
 ///
 /// # Panics
-/// If there is not enough memory for `cap` values; the message ends in "size out of range".
+/// Panics if there is not enough memory for `cap` values; the message ends in "size out of range".
 ///
 /// # Examples
 /// ```

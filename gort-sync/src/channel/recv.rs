@@ -212,7 +212,7 @@ impl<T> Receiver<T> {
     /// received even if the deadline has passed.
     ///
     /// # Errors
-    /// The same as those of [`recv_timeout`](Self::recv_timeout).
+    /// Returns the errors of [`recv_timeout`](Self::recv_timeout).
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.recv_until(nanos_of(deadline), Location::caller())
@@ -370,15 +370,15 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Returns true if the buffer is empty. Always true for a rendezvous channel and for a timer
-    /// channel.
+    /// Returns true if the buffer is empty. This is always true for a rendezvous channel and for a
+    /// timer channel.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns true if the buffer is full. Always true for a rendezvous channel and for a timer
-    /// channel.
+    /// Returns true if the buffer is full. This is always true for a rendezvous channel and for a
+    /// timer channel.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.capacity() == Some(self.len())

@@ -103,7 +103,7 @@ impl<T> Sender<T> {
     /// Sends `value`, waiting until `deadline` at most.
     ///
     /// # Errors
-    /// The same as those of [`send_timeout`](Self::send_timeout).
+    /// Returns the errors of [`send_timeout`](Self::send_timeout).
     #[track_caller]
     pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
         self.send_until(value, nanos_of(deadline), Location::caller())
@@ -167,13 +167,13 @@ impl<T> Sender<T> {
         self.chan().is_closed()
     }
 
-    /// Returns true if the buffer is empty. Always true for a rendezvous channel.
+    /// Returns true if the buffer is empty. This is always true for a rendezvous channel.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns true if the buffer is full. Always true for a rendezvous channel.
+    /// Returns true if the buffer is full. This is always true for a rendezvous channel.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.capacity() == Some(self.len())

@@ -151,7 +151,7 @@ impl TimerChan {
     /// # Safety
     /// The select holds the lock.
     pub(crate) unsafe fn try_take_locked(&self) -> Option<Instant> {
-        // SAFETY: caller's clause: the lock is held. The reference is used only here.
+        // SAFETY: the caller guarantees that the lock is held. The reference is used only here.
         self.take(unsafe { self.state.held() })
     }
 
@@ -160,16 +160,16 @@ impl TimerChan {
     /// at the latest. The record carries the select's word and is in no queue. Record and word stay
     /// in place until `dequeue`.
     pub(crate) unsafe fn enqueue(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses: the lock is held; the record is in no queue, and stays in place
-        // together with its word. The reference is used only here.
+        // SAFETY: the caller guarantees that the lock is held, and that the record is in no queue
+        // and stays in place together with its word. The reference is used only here.
         unsafe { self.state.held().waiters.push_back(sg) };
     }
 
     /// # Safety
     /// The select holds the lock. The record is in the queue or in none.
     pub(crate) unsafe fn dequeue(&self, sg: &Sudog) {
-        // SAFETY: caller's clauses: the lock is held; the record is in this queue or in none. The
-        // reference is used only here.
+        // SAFETY: the caller guarantees that the lock is held, and that the record is in this queue
+        // or in none. The reference is used only here.
         unsafe { self.state.held().waiters.remove(sg) };
     }
 

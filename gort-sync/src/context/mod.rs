@@ -253,8 +253,8 @@ impl Context {
         self.node.as_ref().map_or(&NEVER, |node| node.done())
     }
 
-    /// Sleeps for `d`, or until the context is done, whichever comes first. In Go, a select over
-    /// `ctx.Done()` and `time.After(d)`.
+    /// Sleeps for `d`, or until the context is done, whichever comes first. In Go this is a select
+    /// over `ctx.Done()` and `time.After(d)`.
     ///
     /// # Errors
     /// Returns why the context is done, if it is, even if `d` is 0.

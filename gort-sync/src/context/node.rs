@@ -261,7 +261,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // In a loop, not by recursion: a chain of contexts may be long.
+        // This is a loop and not a recursion, because a chain of contexts may be long.
         let mut parent = self.retire();
         while let Some(last) = parent.and_then(Arc::into_inner) {
             let mut last = last;

@@ -60,20 +60,21 @@ unsafe impl<T> Arm for JoinNextArm<'_, T> {
         // A select with a `default` may be one that must not wait. Then `settle` must not wait
         // either.
         let may_wait = MayWait::get().is_some() && !must_exit();
-        // SAFETY: caller's clause: the lock is held. The reference is used only here.
+        // SAFETY: the caller holds the lock. The reference is used only here.
         self.keep(unsafe { self.set.members.held() }.next(may_wait, wakes))
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, ptr::null_mut(), word, case);
-        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in
-        // place together with its word until `dequeue`. The reference is used only here.
+        // SAFETY: the caller holds the lock. It guarantees that the arm's record is in no queue,
+        // and stays in place together with its word until `dequeue`. The reference is used only
+        // here.
         unsafe { self.set.members.held().waiters.push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held. The record is in this queue or in none. The
-        // reference is used only here.
+        // SAFETY: the caller holds the lock. The record is in this queue or in none. The reference
+        // is used only here.
         unsafe { self.set.members.held().waiters.remove(&self.sg) };
     }
 

@@ -21,8 +21,9 @@ use std::panic::Location;
 use std::ptr;
 use std::sync::Arc;
 
-/// A set of goroutines whose results are taken in the order in which they end. tokio's `JoinSet`,
-/// except that no goroutine is aborted; in Go, an errgroup or a channel of results.
+/// A set of goroutines whose results are taken in the order in which they end. This is tokio's
+/// `JoinSet`, except that no goroutine is aborted. A Go program uses an errgroup or a channel of
+/// results instead.
 ///
 /// All methods except [`join_all`](Self::join_all) take `&self`: members may add members through an
 /// `Arc` of the set. Dropping the set detaches its members, and what they return is dropped when
@@ -98,7 +99,7 @@ impl<T> JoinSet<T> {
     /// Starts a goroutine as a member of the set.
     ///
     /// # Panics
-    /// If the system has no room for another stack. The set is then unchanged.
+    /// Panics if the system has no room for another stack. The set is then unchanged.
     #[track_caller]
     pub fn spawn<F>(&self, f: F) -> GoroutineId
     where
@@ -128,7 +129,7 @@ impl<T> JoinSet<T> {
             at,
         };
         let run = move || {
-            // Dropped last, after everything that the function owns.
+            // This is dropped last, after everything that the function owns.
             let _member = member;
             f()
         };
@@ -225,8 +226,8 @@ impl<T> JoinSet<T> {
         }
     }
 
-    /// Returns the number of results that have not been taken, of members that run and of members
-    /// that have ended.
+    /// Returns the number of members whose results have not been taken, whether they still run or
+    /// have ended.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shared.members.lock().len()
@@ -272,7 +273,8 @@ impl<T> JoinSet<T> {
         if panic.is_none() && exited.is_none() {
             return values;
         }
-        // Dropped before the unwind: a destructor that panics during an unwind would abort.
+        // The values are dropped before the unwind: a destructor that panics during an unwind would
+        // abort.
         discard(values);
         if let Some(payload) = panic {
             raise(payload);

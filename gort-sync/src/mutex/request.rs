@@ -97,14 +97,15 @@ unsafe impl<T: ?Sized> Arm for LockArm<'_, T> {
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, contention::mark(true), word, case);
-        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in
-        // place together with its word until `dequeue`. The reference is used only here.
+        // SAFETY: the caller holds the lock. It guarantees that the arm's record is in no queue,
+        // and stays in place together with its word until `dequeue`. The reference is used only
+        // here.
         unsafe { self.mutex.raw.queue.held().push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held until we return, and no other reference is in
-        // use. The record is in this queue, where `enqueue` has put it, or in none.
+        // SAFETY: the caller holds the lock until we return, and no other reference is in use. The
+        // record is in this queue, where `enqueue` has put it, or in none.
         let queue = unsafe {
             let queue = self.mutex.raw.queue.held();
             queue.remove(&self.sg);

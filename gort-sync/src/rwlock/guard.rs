@@ -1,9 +1,9 @@
 //! The guards of readers and writers.
 //!
 //! Both guards are `Send`: the lock belongs to the owner of the guard, not to a thread. A write
-//! guard holds a `&RwLock<T>`, which is `Send` and `Sync` if `T` is both. The guards need the same.
-//! That reference is invariant in `T`. A read guard only reads; it holds a pointer and is
-//! covariant, as std's is.
+//! guard holds a `&RwLock<T>`, which is `Send` and `Sync` if `T` is both. So both guards are `Send`
+//! and `Sync` under the same condition. That reference is invariant in `T`. A read guard only
+//! reads; it holds a pointer and is covariant, as std's is.
 
 use super::RwLock;
 use super::mapped::{MappedRwLockReadGuard, MappedRwLockWriteGuard};

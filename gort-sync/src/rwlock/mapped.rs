@@ -121,8 +121,8 @@ impl<T: ?Sized> Deref for MappedRwLockReadGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the clauses of `new`: this guard counts as a reader that is inside until it is
-        // dropped, so no writer is inside. The data was borrowed from the value, which is in the
+        // SAFETY: what `new` requires holds: this guard counts as a reader that is inside until it
+        // is dropped, so no writer is inside. The data was borrowed from the value, which is in the
         // lock, and the lock is borrowed for longer than `self`. The data stays in place while
         // nothing writes.
         unsafe { self.data.as_ref() }
@@ -133,9 +133,9 @@ impl<T: ?Sized> Deref for MappedRwLockWriteGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the clauses of `new`: this guard is the writer, which is alone inside, until it
-        // is dropped. While it is borrowed it does not write. The data was borrowed from the value,
-        // which is in the lock, and the lock is borrowed for longer than `self`.
+        // SAFETY: what `new` requires holds: this guard is the writer, which is alone inside, until
+        // it is dropped. While it is borrowed it does not write. The data was borrowed from the
+        // value, which is in the lock, and the lock is borrowed for longer than `self`.
         unsafe { self.data.as_ref() }
     }
 }

@@ -222,7 +222,7 @@ impl RawRwLock {
     fn let_in(&self, mut queues: Held<'_, Queues>) {
         let woken = Wakes::new();
         let inside = self.word.inside();
-        if inside == Inside::Nobody
+        if inside == Inside::None
             && let Some(writer) = queues.writer.dequeue()
         {
             self.word.let_writer_in();

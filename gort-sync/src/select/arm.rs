@@ -5,10 +5,10 @@ use crate::waitqueue::Wakes;
 use gort_runtime::{Home, Nanos, RawLock, Waiter};
 use std::panic::Location;
 
-/// What an arm can tell without its lock.
+/// What an arm knows about its operation without acquiring the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
-    /// The operation probably does not have to wait. If it does, only time is lost.
+pub enum Readiness {
+    /// The operation probably does not have to wait. If it has to, the select only loses time.
     Ready,
     /// At some moment during the call, `poll` would have returned false.
     Unready,
@@ -18,23 +18,23 @@ pub enum Look {
 
 /// One operation of a select, with the memory that it needs while it waits.
 ///
-/// [`select`](super::select) calls an arm's methods in this order. It calls `look` first. If some
-/// arm looks ready, it calls `try_unlocked`, or `poll` under this arm's lock alone. Then it calls
-/// `lock`, `poll` under all locks, and `enqueue` under the locks. It parks, and calls `dequeue`
-/// under the locks. Then it calls `settle` of the chosen arm; if that returns false, the select
-/// continues with `poll` under all locks. Finally the owner asks the chosen arm for its result. An
-/// arm is used for one select only (`case.rs`).
+/// [`select`](super::select) calls an arm's methods in this order. First it calls `readiness`. If
+/// some arm seems ready, it calls `try_unlocked`, or `poll` under this arm's lock alone. Then it
+/// calls `lock`, `poll` under all locks, and `enqueue` under the locks. It parks, calls `dequeue`
+/// under the locks, and `after_dequeue` without them. Then it calls `settle` of the chosen arm; if
+/// that returns false, the select continues with `poll` under all locks. Finally the owner asks the
+/// chosen arm for its result. An arm is used for one select only (`case.rs`).
 ///
 /// # Safety
-/// An implementation keeps the promises of each method. The select relies on them to move values
-/// and to wake goroutines.
+/// Each method of an implementation does what its documentation says. The select relies on that to
+/// move values and to wake goroutines.
 pub unsafe trait Arm {
     /// Returns the lock that protects the object. It is the same for every arm on one object.
     /// Returns `None` if the arm needs no lock because it never enters a queue.
     ///
     /// # Panics
-    /// If only goroutines of a bubble may use the object, and the caller is not one of them. A
-    /// select calls this before it waits, while it holds no lock.
+    /// Panics if only goroutines of a bubble may use the object, and the caller is not one of them.
+    /// A select calls this before it waits, while it holds no lock.
     fn lock(&self) -> Option<&RawLock>;
 
     /// Performs the operation, under the lock, if that is possible without waiting. Returns true if
@@ -42,8 +42,8 @@ pub unsafe trait Arm {
     /// take place until the lock has been released. Waiters to be woken are added to `wakes`.
     ///
     /// # Safety
-    /// The caller holds the lock. In either case it wakes all waiters in `wakes` once it holds no
-    /// lock.
+    /// The caller holds the lock. Whatever this returns, the caller wakes all waiters in `wakes`
+    /// once it holds no lock.
     unsafe fn poll(&self, wakes: &Wakes) -> bool;
 
     /// Enters the object's queue, under the lock, as arm `case` of the select that `word` decides.
@@ -59,14 +59,14 @@ pub unsafe trait Arm {
     /// The caller holds the lock.
     unsafe fn dequeue(&self);
 
-    /// Returns whether the operation would have to wait, as far as that can be told without the
+    /// Returns whether the operation would have to wait, as far as the arm knows that without the
     /// lock.
     #[inline]
-    fn look(&self) -> Look {
-        Look::Unknown
+    fn readiness(&self) -> Readiness {
+        Readiness::Unknown
     }
 
-    /// Like `poll`, but without the lock. `None` means that the lock is needed.
+    /// Like `poll`, but without the lock. Returns `None` if the lock is needed.
     ///
     /// # Safety
     /// The caller is the select, and has chosen no arm since the last `settle`.
@@ -74,13 +74,13 @@ pub unsafe trait Arm {
         None
     }
 
-    /// Called after `dequeue`, with no lock held: wakes the waiters that this arm had held up in
-    /// the queue.
-    fn left(&self) {}
+    /// Wakes the waiters that stood behind this arm in the queue and were served when it left.
+    /// Called after `dequeue`, with no lock held.
+    fn after_dequeue(&self) {}
 
-    /// Called on the chosen arm after the locks are released: finishes the operation, and may wait
-    /// for as long as that takes. Returns false if the operation did not take place after all; the
-    /// select then continues.
+    /// Finishes the operation, and may wait for as long as that takes. Called on the chosen arm
+    /// after the locks are released. Returns false if the operation did not take place after all;
+    /// the select then continues.
     ///
     /// # Safety
     /// The caller is the select, and has chosen this arm since the last `settle`.
@@ -88,9 +88,9 @@ pub unsafe trait Arm {
         true
     }
 
-    /// Returns the time at which it is worth polling again although no waker will wake the select:
-    /// the due time of a timer. Called before each wait, under the lock. Code that makes this time
-    /// earlier interrupts the waiters in the queue, so that they look again (`channel/timer.rs`).
+    /// Returns the time at which the select must poll again although no waker wakes it: the due
+    /// time of a timer. Called before each wait, under the lock. Code that makes this time earlier
+    /// interrupts the waiters in the queue, so that they look again (`channel/timer.rs`).
     fn due(&self) -> Option<Nanos> {
         None
     }
@@ -135,44 +135,43 @@ unsafe impl<A: Arm> Arm for Option<A> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses: the lock, which is that of the inner arm, is held, and all
-        // waiters are woken.
+        // SAFETY: the caller holds the lock, which is that of the inner arm, and wakes all waiters.
         self.as_ref().is_some_and(|arm| unsafe { arm.poll(wakes) })
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         if let Some(arm) = self {
-            // SAFETY: caller's clauses: the lock has been held since `poll`; the arm is in no
-            // queue; the arm and the word stay in place until `dequeue`.
+            // SAFETY: the caller has held the lock since `poll`. It guarantees that the arm is in
+            // no queue, and that the arm and the word stay in place until `dequeue`.
             unsafe { arm.enqueue(waiter, word, case) };
         }
     }
 
     unsafe fn dequeue(&self) {
         if let Some(arm) = self {
-            // SAFETY: caller's clause: the lock is held.
+            // SAFETY: the caller holds the lock.
             unsafe { arm.dequeue() };
         }
     }
 
     #[inline]
-    fn look(&self) -> Look {
-        self.as_ref().map_or(Look::Unready, A::look)
+    fn readiness(&self) -> Readiness {
+        self.as_ref().map_or(Readiness::Unready, A::readiness)
     }
 
     unsafe fn try_unlocked(&self) -> Option<bool> {
-        // SAFETY: caller's clause: no arm has been chosen.
+        // SAFETY: the caller guarantees that no arm has been chosen.
         unsafe { self.as_ref()?.try_unlocked() }
     }
 
-    fn left(&self) {
+    fn after_dequeue(&self) {
         if let Some(arm) = self {
-            arm.left();
+            arm.after_dequeue();
         }
     }
 
     unsafe fn settle(&self, site: &'static Location<'static>) -> bool {
-        // SAFETY: caller's clause: the select has chosen this arm since the last `settle`.
+        // SAFETY: the caller is the select, and has chosen this arm since the last `settle`.
         self.as_ref().is_none_or(|arm| unsafe { arm.settle(site) })
     }
 

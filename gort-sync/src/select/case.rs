@@ -45,7 +45,7 @@ impl<A: Arm> OneShot<A> {
     /// Makes the case that a select takes.
     ///
     /// # Panics
-    /// If the arm has been in a select, or has been asked for its result.
+    /// Panics if the arm has been in a select, or has been asked for its result.
     #[inline]
     pub fn enter(&mut self) -> Case<'_> {
         assert!(

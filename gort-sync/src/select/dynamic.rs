@@ -101,7 +101,7 @@ impl<'a> Select<'a> {
     /// chosen again and again. The indices of the other operations do not change.
     ///
     /// # Panics
-    /// If there is no operation with this index.
+    /// Panics if there is no operation with this index.
     ///
     /// # Examples
     /// Merges channels until all of them are closed:
@@ -393,7 +393,7 @@ impl SelectedOperation<'_> {
     /// Returns an error if the channel is closed or has no receivers. The error carries the value.
     ///
     /// # Panics
-    /// If `sender` is not the sender that was added to the select (a clone does not count).
+    /// Panics if `sender` is not the sender that was added to the select (a clone does not count).
     pub fn send<T>(mut self, sender: &Sender<T>, value: T) -> Result<(), SendError<T>> {
         assert!(
             ptr::eq(self.handle, ptr::from_ref(sender).cast()),
@@ -415,7 +415,8 @@ impl SelectedOperation<'_> {
     /// Returns an error if the channel is drained, and either closed or without senders.
     ///
     /// # Panics
-    /// If `receiver` is not the receiver that was added to the select (a clone does not count).
+    /// Panics if `receiver` is not the receiver that was added to the select (a clone does not
+    /// count).
     pub fn recv<T>(mut self, receiver: &Receiver<T>) -> Result<T, RecvError> {
         assert!(
             ptr::eq(self.handle, ptr::from_ref(receiver).cast()),

@@ -41,8 +41,9 @@ impl<'a> JoinArm<'a> {
 /// # Safety
 /// `sg` is the record of an arm that is in a goroutine's list, and that list's lock is held.
 unsafe fn win(sg: *const ()) -> bool {
-    // SAFETY: caller's clause: the arm is in a goroutine's list, whose lock is held. The record is
-    // part of the arm. The arm and its word stay in place until `dequeue`, so both are alive.
+    // SAFETY: the caller guarantees that the arm is in a goroutine's list, and holds the list's
+    // lock. The record is part of the arm. The arm and its word stay in place until `dequeue`, so
+    // both are alive.
     unsafe { (*sg.cast::<Sudog>()).win() }
 }
 
@@ -58,7 +59,7 @@ unsafe impl Arm for JoinArm<'_> {
     }
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
-        // SAFETY: caller's clause: the lock is held.
+        // SAFETY: the caller holds the lock.
         unsafe { self.ending.poll() }
     }
 
@@ -66,19 +67,19 @@ unsafe impl Arm for JoinArm<'_> {
         self.sg.select.set(word);
         self.sg.case.set(case);
         let sg = ptr::from_ref(&self.sg).cast();
-        // SAFETY: caller's clauses: the lock has been held since `poll` returned false; the arm,
-        // with its watcher and its record, and the word stay in place until `dequeue`. So `win` may
-        // be called until then. Winning the word gives the right to wake the select.
+        // SAFETY: the caller has held the lock since `poll` returned false. It guarantees that the
+        // arm, with its watcher and its record, and the word stay in place until `dequeue`. So
+        // `win` may be called until then. Winning the word gives the right to wake the select.
         unsafe { self.ending.enqueue(&self.watcher, waiter, sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held.
+        // SAFETY: the caller holds the lock.
         unsafe { self.ending.dequeue(&self.watcher) };
     }
 }
 
-/// Ready when the goroutine has ended. `join` does not wait then.
+/// The arm is ready when the goroutine has ended. `join` then does not wait.
 impl<T> Selectable for JoinHandle<T> {
     type Output = ();
     type Arm<'a>
@@ -97,7 +98,7 @@ impl<T> Selectable for JoinHandle<T> {
     }
 }
 
-/// Ready when the goroutine has ended. `join` does not wait then.
+/// The arm is ready when the goroutine has ended. `join` then does not wait.
 impl<T> Selectable for ScopedJoinHandle<'_, T> {
     type Output = ();
     type Arm<'a>

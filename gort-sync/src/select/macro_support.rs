@@ -17,7 +17,7 @@
 //! the variable would not do: the borrow would end, and the variable would be dropped. To move the
 //! value into a place of the macro's and back, the user would have to declare the variable `mut`.
 
-use super::arm::{Arm, Look, Selectable};
+use super::arm::{Arm, Readiness, Selectable};
 use super::case::OneShot;
 use super::promise::PromiseArm;
 use super::send::{SendArm, SendTarget};
@@ -55,7 +55,7 @@ impl<S: Selectable + ?Sized> OneShot<RecvArm<'_, S>> {
     /// Returns the result of the chosen arm, once.
     ///
     /// # Panics
-    /// If the arm was never ready.
+    /// Panics if the arm was never ready.
     pub fn take(&mut self) -> S::Output {
         match &mut self.over().arm {
             Some(arm) => S::take(arm),
@@ -64,8 +64,8 @@ impl<S: Selectable + ?Sized> OneShot<RecvArm<'_, S>> {
     }
 }
 
-// SAFETY: forwards to the inner arm, which keeps the trait's promises. Without an inner arm it is
-// never ready, and enters no queue.
+// SAFETY: this forwards to the inner arm, which keeps the trait's promises. Without an inner arm it
+// is never ready, and enters no queue.
 unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     fn home(&self) -> Home {
         self.arm.home()
@@ -76,38 +76,37 @@ unsafe impl<S: Selectable + ?Sized> Arm for RecvArm<'_, S> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses: the lock, which is that of the inner arm, is held, and all
-        // waiters are woken.
+        // SAFETY: the caller holds the lock, which is that of the inner arm, and wakes all waiters.
         unsafe { self.arm.poll(wakes) }
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        // SAFETY: caller's clauses: the lock has been held since `poll`; the arm is in no queue;
-        // the arm and the word stay in place until `dequeue`.
+        // SAFETY: the caller has held the lock since `poll`. It guarantees that the arm is in no
+        // queue, and that the arm and the word stay in place until `dequeue`.
         unsafe { self.arm.enqueue(waiter, word, case) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held.
+        // SAFETY: the caller holds the lock.
         unsafe { self.arm.dequeue() };
     }
 
     #[inline]
-    fn look(&self) -> Look {
-        self.arm.look()
+    fn readiness(&self) -> Readiness {
+        self.arm.readiness()
     }
 
     unsafe fn try_unlocked(&self) -> Option<bool> {
-        // SAFETY: caller's clause: no arm has been chosen.
+        // SAFETY: the caller guarantees that no arm has been chosen.
         unsafe { self.arm.try_unlocked() }
     }
 
-    fn left(&self) {
-        self.arm.left();
+    fn after_dequeue(&self) {
+        self.arm.after_dequeue();
     }
 
     unsafe fn settle(&self, site: &'static Location<'static>) -> bool {
-        // SAFETY: caller's clause: the select has chosen this arm since the last `settle`.
+        // SAFETY: the caller is the select, and has chosen this arm since the last `settle`.
         unsafe { self.arm.settle(site) }
     }
 
@@ -145,19 +144,19 @@ pub unsafe fn send_place<S: SendTarget + ?Sized>(
     target: &S,
     place: *const S::Item,
 ) -> OneShot<SendArm<'_, S::Item>> {
-    // SAFETY: the caller's three clauses are those of the callee.
+    // SAFETY: the caller guarantees the three conditions, which are those of the callee.
     OneShot::new(unsafe { SendArm::place(target.sender(), place) })
 }
 
 /// Like [`send_place`]. `None` means that the guard was false: the arm is never ready.
 ///
 /// # Safety
-/// The same as for [`send_place`].
+/// The requirements are those of [`send_place`].
 pub unsafe fn send_place_if<S: SendTarget + ?Sized>(
     operands: Option<(&S, *const S::Item)>,
 ) -> OneShot<SendArm<'_, S::Item>> {
     match operands {
-        // SAFETY: the caller's clauses are the three of `send_place`.
+        // SAFETY: the caller guarantees the three conditions of `send_place`.
         Some((target, place)) => unsafe { send_place(target, place) },
         None => OneShot::new(SendArm::off()),
     }
@@ -171,7 +170,7 @@ impl<T> OneShot<SendArm<'_, T>> {
     /// Returns an error if the channel is closed or has no receivers.
     ///
     /// # Panics
-    /// If the result was taken before.
+    /// Panics if the result has already been taken.
     pub fn take(&mut self) -> Result<(), SendError<T>> {
         self.over().take()
     }
@@ -179,8 +178,8 @@ impl<T> OneShot<SendArm<'_, T>> {
     /// Ends a chosen arm whose result is not used.
     ///
     /// # Panics
-    /// With Go's message, if the channel is closed or has no receivers. The value stays where it
-    /// is.
+    /// Panics with Go's message if the channel is closed or has no receivers. The value stays where
+    /// it is.
     #[track_caller]
     pub fn finish(&mut self) {
         self.over().finish();

@@ -19,7 +19,7 @@ mod promise;
 mod recv;
 mod send;
 
-pub use arm::{Arm, Look, Selectable};
+pub use arm::{Arm, Readiness, Selectable};
 pub use case::{Case, OneShot};
 pub use dynamic::{Select, SelectedOperation};
 #[cfg(not(loom))]

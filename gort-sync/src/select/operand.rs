@@ -53,7 +53,7 @@ pub(super) trait DynArm: Arm {
 
 impl<T> DynArm for ChanRecvArm<'_, T> {
     unsafe fn can_go(&self) -> bool {
-        // SAFETY: caller's clause: the lock is held.
+        // SAFETY: the caller holds the lock.
         unsafe { self.can_recv() }
     }
 
@@ -64,7 +64,7 @@ impl<T> DynArm for ChanRecvArm<'_, T> {
     unsafe fn take_into(&mut self, place: *mut ()) -> bool {
         match <Receiver<T> as Selectable>::take(self) {
             Ok(value) => {
-                // SAFETY: caller's clause: `place` is a place for a value of this type.
+                // SAFETY: the caller guarantees that `place` is a place for a value of this type.
                 unsafe { place.cast::<T>().write(value) };
                 true
             }
@@ -75,7 +75,7 @@ impl<T> DynArm for ChanRecvArm<'_, T> {
 
 impl<T> DynArm for PromiseArm<'_, T> {
     unsafe fn can_go(&self) -> bool {
-        // SAFETY: caller's clause: the lock is held.
+        // SAFETY: the caller holds the lock.
         unsafe { self.can_send() }
     }
 
@@ -99,7 +99,7 @@ impl<'a> Observing<'a> {
     }
 }
 
-// SAFETY: forwards to the inner arm, which keeps the trait's promises. Only `poll` differs: it
+// SAFETY: this forwards to the inner arm, which keeps the trait's promises. Only `poll` differs: it
 // performs nothing, and returns true if the operation is possible. If it is not, that cannot change
 // without the lock being taken.
 unsafe impl Arm for Observing<'_> {
@@ -112,18 +112,18 @@ unsafe impl Arm for Observing<'_> {
     }
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
-        // SAFETY: caller's clause: the lock is held.
+        // SAFETY: the caller holds the lock.
         unsafe { self.0.can_go() }
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
-        // SAFETY: caller's clauses: the lock has been held since `poll` returned false; the arm is
-        // in no queue; the arm and the word stay in place until `dequeue`.
+        // SAFETY: the caller has held the lock since `poll` returned false. It guarantees that the
+        // arm is in no queue, and that the arm and the word stay in place until `dequeue`.
         unsafe { self.0.enqueue(waiter, word, case) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held.
+        // SAFETY: the caller holds the lock.
         unsafe { self.0.dequeue() };
     }
 

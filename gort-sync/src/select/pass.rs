@@ -1,15 +1,15 @@
 //! The select algorithm. Go's `selectgo`.
 //!
-//! 0. If an arm looks ready, try the arms that look ready or cannot tell, in random order: without
-//!    a lock where that is possible, otherwise under the arm's own lock. The first that is possible
-//!    is chosen. (This step is skipped if the first ready arm in source order has to be chosen,
-//!    because finding it takes a look at all arms at one moment.)
+//! 0. If the readiness of an arm is `Ready`, try the arms that are `Ready` or `Unknown`, in random
+//!    order: without a lock where that is possible, otherwise under the arm's own lock. The first
+//!    that is possible is chosen. (This step is skipped if the first ready arm in source order has
+//!    to be chosen: to find that arm, the select must examine all arms at one moment.)
 //! 1. Lock every channel, each lock once, in the order of the locks' addresses, so that two selects
 //!    over the same channels cannot deadlock.
 //! 2. Try the arms in random order. The first that is possible is chosen.
 //! 3. Otherwise enter every arm's queue, and park. The locks are released on g0.
 //! 4. When woken, lock all channels again, remove the records that are still queued, and unlock.
-//!    Then wake the waiters that one of these records had held up.
+//!    Then wake the waiters that stood behind these records and were served when they left.
 //! 5. The chosen arm settles, since it may have been promised a value that is yet to come. If the
 //!    value never comes, or the arm was woken by a close, which every poll sees, start again at 1.
 //!
@@ -27,7 +27,7 @@
 //! release the select may return (it needs that very lock in step 4), so nothing on its stack is
 //! touched after that.
 
-use super::arm::{Arm, Look};
+use super::arm::{Arm, Readiness};
 use super::case::Case;
 use crate::sudog::SelectWord;
 use crate::waitlock;
@@ -96,11 +96,12 @@ pub(super) unsafe fn select_among(
     wait: Wait,
     order: Order,
 ) -> Option<usize> {
-    // The fast path for a poll of one arm. Most polls find nothing (`compare select_default`).
+    // This is the fast path for a poll of one arm. Most polls find nothing
+    // (`compare select_default`).
     if wait == Wait::Default
         && let [arm] = &arms
         && !point::is_exploring()
-        && arm.0.look() == Look::Unready
+        && arm.0.readiness() == Readiness::Unready
     {
         return None;
     }
@@ -215,17 +216,17 @@ fn run(
     }
 }
 
-/// Step 0. `None` means that no arm was chosen, which says nothing about any of them.
+/// Performs step 0. Returns `None` if no arm was chosen; arms may be ready nevertheless.
 fn try_alone(arms: &[Case<'_>], site: &'static Location<'static>) -> Option<usize> {
     if arms.len() > u64::BITS as usize {
         return None;
     }
     let (mut ready, mut unknown) = (0u64, 0u64);
     for (i, arm) in arms.iter().enumerate() {
-        match arm.0.look() {
-            Look::Ready => ready |= 1 << i,
-            Look::Unknown => unknown |= 1 << i,
-            Look::Unready => {}
+        match arm.0.readiness() {
+            Readiness::Ready => ready |= 1 << i,
+            Readiness::Unknown => unknown |= 1 << i,
+            Readiness::Unready => {}
         }
     }
     while ready != 0 {
@@ -309,7 +310,7 @@ struct Account {
 }
 
 /// Performs steps 3 and 4. The caller holds the locks under which no arm was found ready; this
-/// function releases them. `None` means that no arm was chosen: the time `until` has come, or an
+/// function releases them. Returns `None` if no arm was chosen: the time `until` has come, or an
 /// arm's due time has changed, so that the caller must determine it again.
 fn park(
     arms: &[Case<'_>],
@@ -356,7 +357,7 @@ fn park(
         }
     }
     for arm in arms {
-        arm.0.left();
+        arm.0.after_dequeue();
     }
     word.winner()
 }

@@ -1,12 +1,12 @@
 //! A send as an arm that has no value before it is chosen: `Select::send`, and crossbeam's
 //! `send(tx, value) -> r => …`, which evaluates `value` only then.
 //!
-//! Such an arm is chosen by means of a *reservation*. That is either a place in the buffer that no
-//! other sender gets, or a receiver that has been won. The receiver stays parked until the value
-//! arrives; if the arm is dropped without a value, the receiver looks again (`channel/reserve.rs`).
-//! While the arm waits, its record says `Kind::Promise`. A receiver that wins the record gives the
-//! arm a place in the buffer; on a rendezvous channel it shows the arm where the value goes, and
-//! waits for the value.
+//! Such an arm is chosen by means of a *reservation*. The reservation is either a place in the
+//! buffer that no other sender gets, or a receiver that has been won. The receiver stays parked
+//! until the value arrives; if the arm is dropped without a value, the receiver looks again
+//! (`channel/reserve.rs`). While the arm waits, its record says `Kind::Promise`. A receiver that
+//! wins the record gives the arm a place in the buffer; on a rendezvous channel it shows the arm
+//! where the value goes, and waits for the value.
 
 use super::arm::Arm;
 use crate::channel::{Direction, Hchan, Reserved, SendError, Sender};
@@ -52,7 +52,7 @@ impl<'a, T> PromiseArm<'a, T> {
     /// # Safety
     /// The caller holds the lock.
     pub(super) unsafe fn can_send(&self) -> bool {
-        // SAFETY: caller's clause: the lock is held. No other reference to the state is in use.
+        // SAFETY: the caller holds the lock. No other reference to the state is in use.
         self.chan
             .is_some_and(|chan| chan.can_send_locked(unsafe { chan.state() }))
     }
@@ -88,8 +88,8 @@ unsafe impl<T> Arm for PromiseArm<'_, T> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses: the lock is held, and all waiters in `wakes` are woken. No
-        // other reference to the state is in use.
+        // SAFETY: the caller holds the lock, and wakes all waiters in `wakes`. No other reference
+        // to the state is in use.
         let reserved = self
             .chan
             .and_then(|chan| chan.try_reserve_locked(unsafe { chan.state() }, wakes));
@@ -101,16 +101,16 @@ unsafe impl<T> Arm for PromiseArm<'_, T> {
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         let Some(chan) = self.chan else { return };
         self.sg.enter(waiter, ptr::null_mut(), word, case);
-        // SAFETY: caller's clauses: the lock has been held since `poll` returned false; the record
-        // is in no queue; the record and the word stay in place until `dequeue`. No other reference
-        // to the state is in use.
+        // SAFETY: the caller has held the lock since `poll` returned false. It guarantees that the
+        // record is in no queue, and that the record and the word stay in place until `dequeue`. No
+        // other reference to the state is in use.
         unsafe { chan.enqueue(chan.state(), Direction::Send, &self.sg) };
     }
 
     unsafe fn dequeue(&self) {
         if let Some(chan) = self.chan {
-            // SAFETY: caller's clause: the lock is held. No other reference to the state is in use.
-            // The record is in this channel's queue of senders, or in no queue.
+            // SAFETY: the caller holds the lock. No other reference to the state is in use. The
+            // record is in this channel's queue of senders, or in no queue.
             unsafe { chan.dequeue(chan.state(), Direction::Send, &self.sg) };
         }
     }

@@ -1,6 +1,6 @@
 //! Receiving as an arm of a select.
 
-use super::arm::{Arm, Look, Selectable};
+use super::arm::{Arm, Readiness, Selectable};
 use crate::channel::{
     Attempt, Direction, Hchan, Place, Receiver, RecvError, SELECT, Source, TimerChan, Tried,
     instant_as, receive_promised,
@@ -55,7 +55,7 @@ impl<T> ChanRecvArm<'_, T> {
     /// The caller holds the lock.
     pub(super) unsafe fn can_recv(&self) -> bool {
         match self.source {
-            // SAFETY: caller's clause: the lock is held. No other reference to the state is in use.
+            // SAFETY: the caller holds the lock. No other reference to the state is in use.
             Source::Chan(chan) => chan.can_recv_locked(unsafe { chan.state() }),
             Source::At(at) => at.due().is_some_and(|due| at.home().now() >= due),
             Source::Timer(timer) => timer.due().is_some_and(|due| timer.home().now() >= due),
@@ -78,11 +78,11 @@ impl<T> ChanRecvArm<'_, T> {
     /// Polls an ordinary channel.
     ///
     /// # Safety
-    /// The same as for `poll`.
+    /// The requirements are those of `poll`.
     unsafe fn poll_chan(&self, chan: &Hchan<T>, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clause: the lock is held. No other reference to the state is in use. The
-        // place is in the arm. It is empty, because an arm that has a value has been chosen, and
-        // does not receive again.
+        // SAFETY: the caller holds the lock. No other reference to the state is in use. The place
+        // is in the arm. It is empty, because an arm that has a value has been chosen, and does not
+        // receive again.
         let tried =
             unsafe { chan.try_recv_locked(chan.state(), self.place(), wakes, MayWait::get()) };
         self.got.set(match tried {
@@ -137,7 +137,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // SAFETY: caller's clauses: the lock is held, and all waiters in `wakes` are woken.
+        // SAFETY: the caller holds the lock, and wakes all waiters in `wakes`.
         unsafe {
             match self.source {
                 Source::Chan(chan) => self.poll_chan(chan, wakes),
@@ -157,9 +157,9 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, self.place().cast(), word, case);
-        // SAFETY: caller's clauses: the lock has been held since `poll` returned false; the record
-        // is in no queue; the record and the word stay in place until `dequeue`. No other reference
-        // to the state is in use. `due` tells the select when to look again.
+        // SAFETY: the caller has held the lock since `poll` returned false. It guarantees that the
+        // record is in no queue, and that the record and the word stay in place until `dequeue`. No
+        // other reference to the state is in use. `due` tells the select when to poll again.
         unsafe {
             match self.source {
                 Source::Chan(chan) => chan.enqueue(chan.state(), Direction::Recv, &self.sg),
@@ -171,8 +171,8 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held. No other reference to the state is in use. The
-        // record is in the queue that `enqueue` has put it into, or in none.
+        // SAFETY: the caller holds the lock. No other reference to the state is in use. The record
+        // is in the queue that `enqueue` has put it into, or in none.
         unsafe {
             match self.source {
                 Source::Chan(chan) => chan.dequeue(chan.state(), Direction::Recv, &self.sg),
@@ -208,14 +208,14 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
     }
 
     #[inline]
-    fn look(&self) -> Look {
+    fn readiness(&self) -> Readiness {
         match self.source {
-            Source::Chan(chan) if chan.recv_hint() => Look::Ready,
-            Source::Done(event) if event.has_happened() => Look::Ready,
+            Source::Chan(chan) if chan.recv_hint() => Readiness::Ready,
+            Source::Done(event) if event.has_happened() => Readiness::Ready,
             // Only the clock tells whether the event's time has come.
-            Source::Done(event) if event.due().is_some() => Look::Unknown,
-            Source::At(_) | Source::Timer(_) => Look::Unknown,
-            Source::Chan(_) | Source::Done(_) | Source::Never => Look::Unready,
+            Source::Done(event) if event.due().is_some() => Readiness::Unknown,
+            Source::At(_) | Source::Timer(_) => Readiness::Unknown,
+            Source::Chan(_) | Source::Done(_) | Source::Never => Readiness::Unready,
         }
     }
 

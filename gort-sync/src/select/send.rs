@@ -1,6 +1,6 @@
 //! A send as an arm.
 
-use super::arm::{Arm, Look};
+use super::arm::{Arm, Readiness};
 use crate::channel::{Attempt, Direction, Hchan, Place, SendError, Sender, Tried};
 use crate::sudog::{SelectWord, Sudog};
 use crate::waitqueue::Wakes;
@@ -60,7 +60,7 @@ target_through!(&S, &mut S, Box<S>, Arc<S>, Rc<S>);
 enum Value<T> {
     /// In the arm, which drops it if another arm is chosen.
     Owned(Place<T>),
-    /// In a variable of the caller's, which keeps it if another arm is chosen.
+    /// In one of the caller's variables, which keeps it if another arm is chosen.
     Place(*const T),
     /// Nowhere: it has been taken, or there never was one.
     Gone,
@@ -98,7 +98,7 @@ impl<'a, T> SendArm<'a, T> {
     /// Creates an arm whose value stays at `place` unless the arm is chosen.
     ///
     /// # Safety
-    /// The same as for `macro_support::send_place`.
+    /// The requirements are those of `macro_support::send_place`.
     pub(super) unsafe fn place(sender: Option<&'a Sender<T>>, place: *const T) -> Self {
         Self::new(sender.map(Sender::chan), Value::Place(place))
     }
@@ -129,7 +129,7 @@ impl<'a, T> SendArm<'a, T> {
             // SAFETY: the slot was made with a value, which is still there, since it was not sent.
             // It is moved out once, since the arm has forgotten the slot.
             Value::Owned(slot) => Err(SendError(unsafe { slot.into_inner().assume_init() })),
-            // SAFETY: the clauses of `place`: it holds a value that no one else moves. The value
+            // SAFETY: what `place` requires: it holds a value that no other code moves. The value
             // was not sent. The caller calls this only on the chosen arm, and forgets the variable.
             Value::Place(place) => Err(SendError(unsafe { place.read() })),
             Value::Gone => unreachable!("the result of an arm is taken once"),
@@ -139,8 +139,8 @@ impl<'a, T> SendArm<'a, T> {
     /// Ends a chosen arm whose result is not used.
     ///
     /// # Panics
-    /// With Go's message, if the channel is closed or has no receivers. The value stays where it
-    /// is.
+    /// Panics with Go's message if the channel is closed or has no receivers. The value stays where
+    /// it is.
     #[track_caller]
     pub(super) fn finish(&mut self) {
         assert!(self.was_sent(), "send on closed channel");
@@ -158,12 +158,12 @@ unsafe impl<T> Arm for SendArm<'_, T> {
         self.chan.map(Hchan::selected)
     }
 
-    fn look(&self) -> Look {
+    fn readiness(&self) -> Readiness {
         match self.chan {
-            Some(chan) if chan.send_hint() => Look::Ready,
+            Some(chan) if chan.send_hint() => Readiness::Ready,
             // The channel may be closed, or a receiver may wait at a rendezvous channel.
-            Some(_) => Look::Unknown,
-            None => Look::Unready,
+            Some(_) => Readiness::Unknown,
+            None => Readiness::Unready,
         }
     }
 
@@ -184,9 +184,9 @@ unsafe impl<T> Arm for SendArm<'_, T> {
         let Some(chan) = self.chan else {
             return false;
         };
-        // SAFETY: caller's clauses: the lock is held, and all waiters in `wakes` are woken. No
-        // other reference to the state is in use. The value is there until it is sent. `sent`
-        // records that; the arm is then chosen, and is not polled again.
+        // SAFETY: the caller holds the lock, and wakes all waiters in `wakes`. No other reference
+        // to the state is in use. The value is there until it is sent. `sent` records that; the arm
+        // is then chosen, and is not polled again.
         let tried = unsafe { chan.try_send_locked(chan.state(), self.elem(), wakes) };
         self.sent.set(matches!(tried, Tried::Done));
         matches!(tried, Tried::Done | Tried::Closed)
@@ -195,16 +195,16 @@ unsafe impl<T> Arm for SendArm<'_, T> {
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         let Some(chan) = self.chan else { return };
         self.sg.enter(waiter, self.elem().cast(), word, case);
-        // SAFETY: caller's clauses: the lock has been held since `poll` returned false; the record
-        // is in no queue; the record and the word stay in place until `dequeue`. No other reference
-        // to the state is in use.
+        // SAFETY: the caller has held the lock since `poll` returned false. It guarantees that the
+        // record is in no queue, and that the record and the word stay in place until `dequeue`. No
+        // other reference to the state is in use.
         unsafe { chan.enqueue(chan.state(), Direction::Send, &self.sg) };
     }
 
     unsafe fn dequeue(&self) {
         if let Some(chan) = self.chan {
-            // SAFETY: caller's clause: the lock is held. No other reference to the state is in use.
-            // The record is in this channel's queue of senders, or in no queue.
+            // SAFETY: the caller holds the lock. No other reference to the state is in use. The
+            // record is in this channel's queue of senders, or in no queue.
             unsafe { chan.dequeue(chan.state(), Direction::Send, &self.sg) };
         }
     }

@@ -43,7 +43,7 @@ pub struct AcquireArm<'a> {
     sg: Sudog,
     /// Whether `poll` took the permits.
     taken: Cell<bool>,
-    /// The waiters that `dequeue` has given permits. `left` wakes them.
+    /// The waiters that `dequeue` has given permits. `after_dequeue` wakes them.
     woken: Wakes,
 }
 
@@ -81,7 +81,7 @@ unsafe impl Arm for AcquireArm<'_> {
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
         let sema = self.sema();
-        // SAFETY: caller's clause: the lock is held. The reference is used only here.
+        // SAFETY: the caller holds the lock. The reference is used only here.
         let tried = sema.try_locked(unsafe { sema.state().held() }, self.n);
         self.taken.set(tried.is_ok());
         matches!(tried, Ok(()) | Err(Refused::Closed))
@@ -89,8 +89,9 @@ unsafe impl Arm for AcquireArm<'_> {
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.sg.enter(waiter, asks(self.n), word, case);
-        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in
-        // place together with its word until `dequeue`. The reference is used only here.
+        // SAFETY: the caller holds the lock. It guarantees that the arm's record is in no queue,
+        // and stays in place together with its word until `dequeue`. The reference is used only
+        // here.
         unsafe { self.sema().state().held().queue().push_back(&self.sg) };
     }
 
@@ -98,18 +99,18 @@ unsafe impl Arm for AcquireArm<'_> {
         if !self.sg.is_queued() {
             return;
         }
-        // SAFETY: caller's clause: the lock is held until we return, and no other reference is in
-        // use. The record is in this queue, where `enqueue` has put it.
+        // SAFETY: the caller holds the lock until we return, and no other reference is in use. The
+        // record is in this queue, where `enqueue` has put it.
         let state = unsafe {
             let state = self.sema().state().held();
             state.queue().remove(&self.sg);
             state
         };
-        // Waiters behind this arm may have waited only because of it. Serve them now.
+        // Waiters behind this arm may have waited only because of it. This serves them now.
         self.sema().serve(state, 0, &self.woken);
     }
 
-    fn left(&self) {
+    fn after_dequeue(&self) {
         self.woken.wake_all();
     }
 }
@@ -139,7 +140,7 @@ impl<'s> Selectable for AcquireRequest<'s> {
     }
 
     /// # Panics
-    /// If the semaphore is closed.
+    /// Panics if the semaphore is closed.
     fn take<'a>(arm: &mut AcquireArm<'a>) -> Permit
     where
         Self: 'a,

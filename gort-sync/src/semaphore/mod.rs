@@ -102,7 +102,7 @@ impl Semaphore {
     /// Creates a semaphore with `n` permits.
     ///
     /// # Panics
-    /// If `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    /// Panics if `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[must_use]
     pub fn new(n: usize) -> Self {
         Self { sema: Sema::new(n) }
@@ -117,7 +117,7 @@ impl Semaphore {
     /// served. Go's `Acquire`.
     ///
     /// # Panics
-    /// If the semaphore is closed, or is closed while the call waits.
+    /// Panics if the semaphore is closed, or is closed while the call waits.
     #[track_caller]
     #[inline]
     pub fn acquire(&self, n: usize) -> Permit {
@@ -200,7 +200,8 @@ impl Semaphore {
     /// Creates `n` more permits.
     ///
     /// # Panics
-    /// If there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS) permits, available and out.
+    /// Panics if there would be more than [`MAX_PERMITS`](Self::MAX_PERMITS) permits, available and
+    /// out.
     ///
     /// # Examples
     /// ```

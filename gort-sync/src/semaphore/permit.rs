@@ -82,7 +82,7 @@ impl Permit {
     /// `other`'s semaphore, whatever it belonged to before.
     ///
     /// # Panics
-    /// If both hold permits, and their semaphores are different.
+    /// Panics if both hold permits, and their semaphores are different.
     ///
     /// # Examples
     /// ```

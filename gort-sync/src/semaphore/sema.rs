@@ -5,7 +5,7 @@
 //!
 //! | flag | meaning | set | cleared |
 //! |---|---|---|---|
-//! | `QUEUED` | look under the lock | under the lock | under the lock |
+//! | `QUEUED` | only the holder of the lock may change the word | under the lock | under the lock |
 //! | `CLOSED` | no permit is given out any more | under the lock | never |
 //! | `ORPHANED` | no handle is left | under the lock, with `QUEUED` off | never |
 //!
@@ -117,7 +117,7 @@ impl Sema {
     /// # Safety
     /// The handle was counted, and is not used afterwards.
     pub(super) unsafe fn handle_gone(this: NonNull<Self>) {
-        // SAFETY: caller's clause: the handle was counted, so the semaphore exists.
+        // SAFETY: the caller guarantees that the handle was counted, so the semaphore exists.
         let sema = unsafe { this.as_ref() };
         if sema.handles.fetch_sub(1, AcqRel) != 1 {
             return;
@@ -172,8 +172,8 @@ impl Sema {
     /// or forgets them.
     #[inline]
     pub(super) unsafe fn give_back(this: NonNull<Self>, n: usize) {
-        // SAFETY: caller's clause: permits are out. While they are, the semaphore exists (invariant
-        // 5).
+        // SAFETY: the caller guarantees that permits are out. While they are, the semaphore exists
+        // (invariant 5).
         let word = unsafe { &this.as_ref().word };
         let mut seen = word.load(Relaxed);
         while seen & (QUEUED | ORPHANED) == 0 {
@@ -183,26 +183,26 @@ impl Sema {
                 Err(now) => seen = now,
             }
         }
-        // SAFETY: caller's clauses: the permits are out, at least one, and are used up here. No
-        // attempt above has given them back.
+        // SAFETY: the caller guarantees that the permits, at least one, are out, and that it does
+        // not use them after this. No attempt above has given them back.
         unsafe { Self::give_back_slow(this, n) };
     }
 
     /// Gives back `n` permits under the lock.
     ///
     /// # Safety
-    /// The same as for [`give_back`](Self::give_back).
+    /// The requirements are those of [`give_back`](Self::give_back).
     #[cold]
     unsafe fn give_back_slow(this: NonNull<Self>, n: usize) {
-        // SAFETY: caller's clause: permits are out. They are out until they are given back, under
-        // the lock or by `give_back_orphaned`, and the semaphore exists until then. For the release
-        // of the lock, see "Why no freed memory is used" in the header.
+        // SAFETY: the caller guarantees that permits are out. They are out until they are given
+        // back, under the lock or by `give_back_orphaned`, and the semaphore exists until then. For
+        // the release of the lock, see "Why no freed memory is used" in the header.
         let sema = unsafe { this.as_ref() };
         let state = sema.state.lock();
         if sema.word.load(Acquire) & ORPHANED != 0 {
             drop(state);
-            // SAFETY: caller's clauses: the permits are out, at least one, and are used up here. We
-            // have seen `ORPHANED`.
+            // SAFETY: the caller guarantees that the permits, at least one, are out, and that it
+            // does not use them after this. We have seen `ORPHANED`.
             return unsafe { Self::give_back_orphaned(this, n) };
         }
         // `sema` is not touched after this call: the semaphore may have been freed.
@@ -213,13 +213,13 @@ impl Sema {
     /// more.
     ///
     /// # Safety
-    /// The same as for [`give_back`](Self::give_back). In addition, the caller has seen (or set)
-    /// `ORPHANED`.
+    /// The requirements are those of [`give_back`](Self::give_back). In addition, the caller has
+    /// seen (or set) `ORPHANED`.
     #[cold]
     unsafe fn give_back_orphaned(this: NonNull<Self>, n: usize) {
-        // SAFETY: caller's clause: permits are out, so the semaphore exists. `total` is read
-        // without the lock: by the caller's other clause `ORPHANED` was seen, and it was set after
-        // the last change of `total`.
+        // SAFETY: the caller guarantees that permits are out, so the semaphore exists. `total` is
+        // read without the lock: the caller has seen `ORPHANED`, which was set after the last
+        // change of `total`.
         let (word, total) = unsafe {
             let sema = this.as_ref();
             (&sema.word, sema.state.with(|state| (*state).total))
@@ -245,18 +245,18 @@ impl Sema {
     /// Removes `n` permits that are out from the semaphore: they will never be given back.
     ///
     /// # Safety
-    /// The same as for [`give_back`](Self::give_back).
+    /// The requirements are those of [`give_back`](Self::give_back).
     pub(super) unsafe fn forget(this: NonNull<Self>, n: usize) {
-        // SAFETY: caller's clause: permits are out. They are out until `total` is changed, under
-        // the lock, and the semaphore exists until then. For the release of the lock, see "Why no
-        // freed memory is used" in the header.
+        // SAFETY: the caller guarantees that permits are out. They are out until `total` is
+        // changed, under the lock, and the semaphore exists until then. For the release of the
+        // lock, see "Why no freed memory is used" in the header.
         let sema = unsafe { this.as_ref() };
         let mut state = sema.state.lock();
         if sema.word.load(Acquire) & ORPHANED != 0 {
             // No caller can acquire permits any more, and `total` must not change.
             drop(state);
-            // SAFETY: caller's clauses: the permits are out, at least one, and are used up here. We
-            // have seen `ORPHANED`.
+            // SAFETY: the caller guarantees that the permits, at least one, are out, and that it
+            // does not use them after this. We have seen `ORPHANED`.
             return unsafe { Self::give_back_orphaned(this, n) };
         }
         state.total -= n;

@@ -49,21 +49,22 @@ unsafe impl Arm for SignalArm<'_> {
     }
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
-        // SAFETY: caller's clause: the lock is held. The reference is used only here.
+        // SAFETY: the caller holds the lock. The reference is used only here.
         self.keep(unsafe { REGISTRY.held() }.take(self.signals.id()))
     }
 
     unsafe fn enqueue(&self, waiter: Waiter, word: &SelectWord, case: usize) {
         self.waits.set(Some(WaitsOutside::new()));
         self.sg.enter(waiter, ptr::null_mut(), word, case);
-        // SAFETY: caller's clauses: the lock is held; the arm's record is in no queue, and stays in
-        // place together with its word until `dequeue`. The reference is used only here.
+        // SAFETY: the caller holds the lock. It guarantees that the arm's record is in no queue,
+        // and stays in place together with its word until `dequeue`. The reference is used only
+        // here.
         unsafe { (REGISTRY.held().waiters(self.signals.id())).push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
-        // SAFETY: caller's clause: the lock is held. The record is in this queue or in none. The
-        // reference is used only here.
+        // SAFETY: the caller holds the lock. The record is in this queue or in none. The reference
+        // is used only here.
         unsafe { (REGISTRY.held().waiters(self.signals.id())).remove(&self.sg) };
         self.waits.set(None);
     }

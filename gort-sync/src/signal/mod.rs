@@ -201,7 +201,7 @@ impl Signals {
     /// received.
     ///
     /// # Panics
-    /// In `on_system_stack`, where nothing may wait.
+    /// Panics in `on_system_stack`, where nothing may wait.
     ///
     /// # Examples
     /// ```standalone_crate
@@ -252,7 +252,7 @@ impl Signals {
     /// [`recv`](Self::recv) does.
     ///
     /// # Panics
-    /// In `on_system_stack`, where nothing may wait.
+    /// Panics in `on_system_stack`, where nothing may wait.
     ///
     /// # Examples
     /// ```standalone_crate

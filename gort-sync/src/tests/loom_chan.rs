@@ -109,7 +109,8 @@ fn chan_close_wakes_the_receiver_that_gets_nothing() {
     explore(|| model(0));
 }
 
-/// The same for a ring, with one receiver: two that spin at once are too much for loom (`mod.rs`).
+/// The close of a ring wakes its receiver. There is only one, because two that spin at once are too
+/// much for loom (`mod.rs`).
 #[test]
 fn chan_close_of_a_ring_wakes_a_receiver() {
     explore(|| {
@@ -142,7 +143,7 @@ fn chan_senders_wait_for_room() {
     });
 }
 
-/// A receiver waits at a ring, or does not, while a sender sends that never waits. Fails if
+/// A sender that never waits sends into a ring, while a receiver may wait there. Fails if
 /// `buffer_pop` looks before it arrests.
 #[test]
 fn chan_a_receiver_waits_for_a_sender_that_polls() {

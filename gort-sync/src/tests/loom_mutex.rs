@@ -54,7 +54,7 @@ enum How {
     Arm,
     /// Waits as the only arm of a select whose time may be up at any moment.
     Select,
-    /// The same, but does not take the guard.
+    /// Does what `Select` does, but does not take the guard.
     Unwanted,
     /// Does not wait.
     Try,

@@ -44,7 +44,7 @@ impl Place {
     }
 }
 
-/// Three threads ask at once. Of the first `failures`, each fails if it is its turn.
+/// Three threads ask at once. The first `failures` threads fail if they have to do the work.
 fn all_ask(failures: usize) {
     explore(move || {
         let place = Arc::new(Place {

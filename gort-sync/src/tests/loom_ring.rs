@@ -18,7 +18,7 @@ struct Shared {
 
 // SAFETY: each value is moved to one receiver. loom checks the cell.
 unsafe impl Send for Shared {}
-// SAFETY: the same.
+// SAFETY: the argument is that for `Send`.
 unsafe impl Sync for Shared {}
 
 impl Shared {
@@ -96,7 +96,7 @@ impl Shared {
         }
     }
 
-    /// The same as `Hchan::buffer_push`.
+    /// Does what `Hchan::buffer_push` does.
     fn push_locked(&self, name: u32) -> bool {
         move_in(Token::new(name), |elem| {
             self.ring.arrest_tail();
@@ -124,7 +124,7 @@ impl Shared {
         }
     }
 
-    /// The same as `Hchan::buffer_pop`.
+    /// Does what `Hchan::buffer_pop` does.
     fn pop_locked(&self) -> Option<u32> {
         self.ring.arrest_tail();
         match self.pop() {

@@ -12,7 +12,7 @@
 //! | `serve` leaves `QUEUED` off although a waiter is left | `a_time_out_..`, `an_arm_takes_..` |
 //! | `serve` wakes without winning | `a_time_out_..`, `an_arm_that_loses`, … |
 //! | newcomers need not look at the queue | `hand_off`, `many_of_several` |
-//! | a waiter that gives up, or an arm that is not chosen, serves no waiter; `left` wakes no waiter | `a_time_out_..`, `an_arm_takes_..` |
+//! | a waiter that gives up, or an arm that is not chosen, serves no waiter; `after_dequeue` wakes no waiter | `a_time_out_..`, `an_arm_takes_..` |
 //! | they leave their record in the queue | `a_time_out_..`, `an_arm_that_loses` |
 //! | `close`, `add`, `forget` wake no waiter | `close_wakes_all`, `more_permits`, `fewer_permits` |
 //! | `take_away` leaves the permits in the word, or `total` as it was | `semaphore_takes_away_what_is_there` |
@@ -70,7 +70,7 @@ impl Sem {
         }
     }
 
-    /// The same through `select!`.
+    /// Does the same through `select!`.
     fn select_limited(&self, n: usize) -> Option<Permit> {
         let request = self.semaphore.acquire_request(n);
         let mut arm = recv(&request);
@@ -198,7 +198,7 @@ fn semaphore_one_serves_two() {
     });
 }
 
-/// A waiter that gives up, and the permits that it was about to get.
+/// Explores waiters that give up, and what becomes of the permits that they were about to get.
 fn gives_up(limited: fn(&Sem, usize) -> Option<Permit>) {
     // The permit goes to the waiter that gives up, or to the other one first.
     explore(move || {

@@ -112,7 +112,7 @@ impl TickerBuilder {
     /// Starts the ticker. The first interval begins now.
     ///
     /// # Panics
-    /// With Go's message, "non-positive interval for NewTicker", if the interval is 0.
+    /// Panics with Go's message, "non-positive interval for NewTicker", if the interval is 0.
     #[must_use]
     #[track_caller]
     pub fn start(self) -> Ticker {
@@ -140,7 +140,7 @@ impl Ticker {
     /// Creates a ticker whose first tick is due `d` from now. Go's `time.NewTicker`.
     ///
     /// # Panics
-    /// With Go's message, "non-positive interval for NewTicker", if `d` is 0.
+    /// Panics with Go's message, "non-positive interval for NewTicker", if `d` is 0.
     #[must_use]
     #[track_caller]
     pub fn new(d: Duration) -> Self {
@@ -191,7 +191,7 @@ impl Ticker {
     /// been received, it is lost. Go's `Ticker.Reset`.
     ///
     /// # Panics
-    /// With Go's message, "non-positive interval for Ticker.Reset", if `d` is 0.
+    /// Panics with Go's message, "non-positive interval for Ticker.Reset", if `d` is 0.
     ///
     /// # Examples
     /// ```

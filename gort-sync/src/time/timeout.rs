@@ -58,7 +58,7 @@ impl Drop for Over {
 }
 
 /// Calls `f` in a goroutine, and returns what `f` returns if that takes no longer than `limit`.
-/// Like tokio's `timeout`; in Go, `context.WithTimeout` and a select.
+/// This is tokio's `timeout`. A Go program uses `context.WithTimeout` and a select instead.
 ///
 /// `f` receives a [`Context`] that is done when the time is up, and in any case when `timeout`
 /// returns.
@@ -71,9 +71,9 @@ impl Drop for Over {
 /// Returns [`Elapsed`] if the time was up before `f` had ended.
 ///
 /// # Panics
-/// With the panic of `f`, if it came in time. Also panics if no goroutine can be started, and on
-/// the system stack. If `f` calls [`goexit`](gort_runtime::goexit()), so does this call; on a plain
-/// thread, which cannot exit in this way, it panics.
+/// Passes on the panic of `f` if `f` panics in time. Also panics if no goroutine can be started,
+/// and on the system stack. If `f` calls [`goexit`](gort_runtime::goexit()), so does this call; on
+/// a plain thread, which cannot exit in this way, it panics.
 ///
 /// # Examples
 /// ```
@@ -104,7 +104,7 @@ where
         kept: Arc::clone(&kept),
     };
     let run = move || {
-        // Dropped last, after everything that the function owns.
+        // This is dropped last, after everything that the function owns.
         let deadline = deadline;
         f(&deadline.context)
     };

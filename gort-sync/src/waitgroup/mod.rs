@@ -117,8 +117,8 @@ impl WaitGroup {
     /// Adds `n` to the count. Go's `Add`, for numbers that are not negative.
     ///
     /// # Panics
-    /// With "sync: WaitGroup counter overflow" if the count would exceed `i32::MAX`. Also panics if
-    /// the group was made in a bubble and the caller is outside of it.
+    /// Panics with "sync: WaitGroup counter overflow" if the count would exceed `i32::MAX`. Also
+    /// panics if the group was made in a bubble and the caller is outside of it.
     ///
     /// # Examples
     /// ```
@@ -160,7 +160,7 @@ impl WaitGroup {
     /// Subtracts one from the count. When the count becomes 0, all waiters continue. Go's `Done`.
     ///
     /// # Panics
-    /// With "sync: negative WaitGroup counter" if the count is 0.
+    /// Panics with "sync: negative WaitGroup counter" if the count is 0.
     #[inline]
     #[track_caller]
     pub fn done(&self) {

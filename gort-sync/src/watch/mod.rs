@@ -96,7 +96,7 @@ impl<T> Sender<T> {
     /// channel, it waits for ever.
     ///
     /// # Panics
-    /// If `f` panics. What it has changed stays changed, and receivers are not told.
+    /// Panics if `f` panics. The value then keeps what `f` has changed, and receivers are not told.
     ///
     /// # Examples
     /// ```

@@ -40,9 +40,9 @@
 //! *An unlocker* that finds `QUEUED` has a duty, with one exception: if `WOKEN` is set and
 //! `STARVING` is not, the competitor keeps the invariant from then on.
 //!
-//! *A competitor* takes the lock. Otherwise it clears `WOKEN` in one compare-and-swap while the
-//! lock is held, or while an unlocker is on its way to hand it over. It may give up after that
-//! step, and only after it.
+//! *A competitor* either takes the lock, or clears `WOKEN` in one compare-and-swap, while the lock
+//! is held or while an unlocker is on its way to hand it over. It may give up after that step, and
+//! only after it.
 //!
 //! *A spinning newcomer* sets `WOKEN`, which keeps the invariant. It does so in one
 //! compare-and-swap while the lock is held and there is no competitor, so the thread that sets the

@@ -34,7 +34,7 @@
 //! waiters that may enter. It finds the waiter there.
 //!
 //! *A thread with a duty looks at the present word, not at the one that caused the duty.* A reader
-//! or writer that leaves does not say what has to be done, so a thread may be late with its duty,
+//! or writer that leaves does not say what has to be done. So a thread may be late with its duty,
 //! and several threads may have one. A late thread may find the queues empty. It may find readers
 //! that another thread has let in; it then does nothing, because the last of these readers will
 //! have the duty. Or it may find a free lock and waiters, and lets in those that may enter.
@@ -71,7 +71,7 @@ pub(crate) struct Word(AtomicU64);
 /// The holders of the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inside {
-    Nobody,
+    None,
     Readers,
     Writer,
 }
@@ -179,7 +179,7 @@ impl Word {
         } else if word >= READER {
             Inside::Readers
         } else {
-            Inside::Nobody
+            Inside::None
         }
     }
 

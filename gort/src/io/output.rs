@@ -47,7 +47,7 @@ fn piece(buf: &[u8]) -> &[u8] {
     &buf[..end.map_or(buf.len(), |at| at + 1)]
 }
 
-/// Writes all of `buf`, piece by piece. Returns how much was written, also before an error.
+/// Writes all of `buf`, piece by piece. Returns how much was written, even if an error followed.
 #[track_caller]
 fn put<W: Write>(fd: BorrowedFd<'_>, buf: &[u8], lock: impl Fn() -> W) -> (usize, io::Result<()>) {
     let mut done = 0;

@@ -430,7 +430,7 @@ where
 }
 
 impl<T: AsFd + From<OwnedFd>> Source<T> {
-    /// Takes over a socket of std's.
+    /// Takes over a std socket.
     ///
     /// # Panics
     /// Panics if the descriptor cannot be used as a socket.

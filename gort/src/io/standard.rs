@@ -54,7 +54,7 @@ fn wait(fd: BorrowedFd<'_>, direction: Direction) {
     let Ok(desc) = (unsafe { PollDesc::new(twin.as_fd()) }) else {
         return;
     };
-    // Prepare before the next look: an edge from here on ends the wait.
+    // Prepare before checking again: an edge from here on ends the wait.
     if desc.prepare(direction).is_err() {
         return;
     }

@@ -40,7 +40,7 @@ pub(super) fn check(ctx: &Context) -> io::Result<()> {
     }
 }
 
-/// Returns the context's deadline, in the runtime's clock.
+/// Returns the context's deadline on the runtime's clock.
 pub(super) fn limit(ctx: &Context) -> Option<Nanos> {
     ctx.deadline().map(nanos_of)
 }

@@ -86,7 +86,7 @@ impl TcpListener {
         Incoming { listener: self }
     }
 
-    /// Returns the address that it listens on.
+    /// Returns the local address of this listener.
     ///
     /// # Errors
     /// Returns the system's error, or `NotConnected` after `close`.

@@ -70,9 +70,9 @@ impl TcpStream {
     /// the context does not interrupt the system's resolver.) Go's `DialContext`.
     ///
     /// # Errors
-    /// As for [`connect`](Self::connect). Once the context is done, returns an error whose source
-    /// is the context's [`ContextError`](crate::context::ContextError). Its kind is `TimedOut` if
-    /// the deadline has passed, and `Other` otherwise.
+    /// Returns the errors of [`connect`](Self::connect). Once the context is done, returns an error
+    /// whose source is the context's [`ContextError`](crate::context::ContextError). Its kind is
+    /// `TimedOut` if the deadline has passed, and `Other` otherwise.
     ///
     /// # Examples
     /// ```
@@ -150,7 +150,7 @@ impl TcpStream {
     /// Reads without removing the bytes from the queue.
     ///
     /// # Errors
-    /// As for `read`: returns the system's error, `TimedOut` from the read deadline on or after the
+    /// Returns the system's error, `TimedOut` from the read deadline on or after the
     /// time-out, or `NotConnected` after `close`.
     ///
     /// # Examples

@@ -9,8 +9,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-/// A TCP socket that neither listens nor is connected yet. Use it to set options before it does.
-/// tokio's `TcpSocket`; Go's `net.ListenConfig` and the `Control` of its `net.Dialer`.
+/// A TCP socket that neither listens nor is connected yet. Use it to set options before it does
+/// either. tokio's `TcpSocket`; Go's `net.ListenConfig` and the `Control` of its `net.Dialer`.
 ///
 /// Set any other option through [`AsFd`].
 ///

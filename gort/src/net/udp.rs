@@ -80,7 +80,7 @@ impl UdpSocket {
     /// Like [`recv_from`](Self::recv_from), but leaves the datagram in the queue.
     ///
     /// # Errors
-    /// As for [`recv_from`](Self::recv_from).
+    /// Returns the errors of [`recv_from`](Self::recv_from).
     ///
     /// # Examples
     /// ```
@@ -123,8 +123,8 @@ impl UdpSocket {
     /// the socket is [connected](Self::connect). Go's `Read`.
     ///
     /// # Errors
-    /// As for [`recv_from`](Self::recv_from). Also fails once with `ConnectionRefused` after a send
-    /// to a port where no socket listens.
+    /// Returns the errors of [`recv_from`](Self::recv_from). Also fails once with
+    /// `ConnectionRefused` after a send to a port where no socket listens.
     #[track_caller]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.socket.run(Direction::Read, |s| s.recv(buf))
@@ -133,7 +133,7 @@ impl UdpSocket {
     /// Like [`recv`](Self::recv), but leaves the datagram in the queue.
     ///
     /// # Errors
-    /// As for [`recv`](Self::recv).
+    /// Returns the errors of [`recv`](Self::recv).
     #[track_caller]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.socket.run(Direction::Read, |s| s.peek(buf))

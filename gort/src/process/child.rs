@@ -11,8 +11,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::{ExitStatus, Output};
 use std::time::{Duration, Instant};
 
-/// The pipe to a child's standard input. std's type of this name, as a [`Pollable`]: with
-/// deadlines, and a write that waits parks the goroutine.
+/// The pipe to a child's standard input. This is std's type of the same name as a [`Pollable`]: it
+/// has deadlines, and a write that waits parks the goroutine.
 ///
 /// ```
 /// use gort::process::{ChildStdin, Command, Stdio};
@@ -27,9 +27,9 @@ use std::time::{Duration, Instant};
 /// ```
 pub type ChildStdin = Pollable<PipeWriter>;
 
-/// The pipe from a child's standard output. std's type of this name, as a [`Pollable`]: with
-/// deadlines, and a read that waits parks the goroutine. To make it the standard input of another
-/// command, pass `Stdio::from(stdout.into_inner())`.
+/// The pipe from a child's standard output. This is std's type of the same name as a [`Pollable`]:
+/// it has deadlines, and a read that waits parks the goroutine. To make it the standard input of
+/// another command, pass `Stdio::from(stdout.into_inner())`.
 ///
 /// ```
 /// use gort::process::{ChildStdout, Command, Stdio};
@@ -63,7 +63,7 @@ pub type ChildStderr = Pollable<PipeReader>;
 ///
 /// Methods that wait park the goroutine; on plain threads they block the thread. A child whose
 /// handle is dropped continues to run, unless [`kill_on_drop`](super::Command::kill_on_drop) is
-/// set. When it ends it is reaped, so it leaves no zombie. (std's does.)
+/// set. When the child ends it is reaped, so it leaves no zombie. (With std, it does.)
 ///
 /// If other code in the program reaps the child, with a `waitpid` for any child or by ignoring
 /// SIGCHLD, its status is lost. Methods that wait then return when the child ends, with an error
@@ -284,7 +284,7 @@ fn read_all(pipe: Option<Pollable<PipeReader>>) -> io::Result<Vec<u8>> {
 }
 
 impl Process {
-    /// Stores the result of a look.
+    /// Stores what a check of the child has found.
     fn keep(&mut self, found: io::Result<Option<ExitStatus>>) -> io::Result<Option<ExitStatus>> {
         self.status = found.map_err(explained)?;
         Ok(self.status)
@@ -335,12 +335,12 @@ impl Process {
                 found => self.keep(found.map(Some)),
             }
         } else {
-            self.look_until(until)
+            self.check_until(until)
         }
     }
 
-    /// Looks at the child at intervals until the limit: without a pidfd nothing announces its end.
-    fn look_until(&mut self, until: Instant) -> io::Result<Option<ExitStatus>> {
+    /// Checks the child at intervals until the limit: without a pidfd nothing announces its end.
+    fn check_until(&mut self, until: Instant) -> io::Result<Option<ExitStatus>> {
         let mut pause = Duration::from_millis(1);
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -359,8 +359,8 @@ impl Process {
         }
         match &self.wait {
             WaitBy::Pidfd(fd) => pidfd::kill(fd.as_fd()),
-            // Only this handle reaps the child, or the number would not be used: it is still the
-            // child's.
+            // Only this handle reaps a child that it waits for by number, so the number is still
+            // the child's.
             WaitBy::Number => pidfd::kill_by_number(self.pid),
             WaitBy::Gone => Ok(()),
         }
@@ -377,7 +377,7 @@ fn wait_for(pidfd: &Pollable<OwnedFd>) -> io::Result<ExitStatus> {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // On an error too there is nothing to reap.
+        // If `try_wait` fails, there is nothing to reap either.
         if !matches!(self.try_wait(), Ok(None)) {
             return;
         }

@@ -18,8 +18,8 @@ use std::process::{self, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 /// # The state in which a child starts
 /// As with std, a child starts with no signal blocked, with SIGPIPE at its default, and with the
 /// descriptors 0 to 2 and those that are meant to be inherited. It does not depend on what this
-/// program does with signals: a signal that was ignored when this process was started is ignored in
-/// the child, even if gort has handled it or reset it to its default since.
+/// program does with signals. A signal that was ignored when this process was started is ignored in
+/// the child, even if gort has since handled the signal or reset it to its default.
 ///
 /// A thread that lives as long as the process starts the child. So a parent-death signal arrives
 /// when the process ends. A goroutine that is wired to its thread
@@ -282,8 +282,8 @@ impl Command {
     /// Runs the child to its end, and returns its status. Go's `Cmd.Run`.
     ///
     /// # Errors
-    /// As for [`spawn`](Self::spawn) and [`Child::wait`]. A status that reports failure is not an
-    /// error.
+    /// Returns the errors of [`spawn`](Self::spawn) and [`Child::wait`]. A status that reports
+    /// failure is not an error.
     ///
     /// # Examples
     /// ```
@@ -301,8 +301,8 @@ impl Command {
     /// standard error, unless those are set to something else. Go's `Cmd.Output`.
     ///
     /// # Errors
-    /// As for [`spawn`](Self::spawn) and [`Child::wait_with_output`]. A status that reports failure
-    /// is not an error.
+    /// Returns the errors of [`spawn`](Self::spawn) and [`Child::wait_with_output`]. A status that
+    /// reports failure is not an error.
     #[track_caller]
     pub fn output(&mut self) -> io::Result<Output> {
         let sets = self.sets;

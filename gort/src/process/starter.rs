@@ -101,7 +101,8 @@ fn starter() -> io::Result<Arc<Shared>> {
         bell: Bell::new()?,
     });
     let its = Arc::clone(&shared);
-    // On the system stack: starting a thread needs room, and a goroutine's stack may be small.
+    // This runs on the system stack, because starting a thread needs room, and a goroutine's stack
+    // may be small.
     on_system_stack(|| {
         thread::Builder::new()
             .name("gort-children".into())

@@ -1,4 +1,4 @@
-//! The Linux versions.
+//! The functions of this folder for Linux.
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::fs::File;

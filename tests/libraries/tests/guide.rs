@@ -69,7 +69,7 @@ fn clap() {
     assert_eq!(matches.get_one::<String>("addr").unwrap(), "x");
 }
 
-/// Works if the logger does not hold a lock of std's while it waits for a goroutine. This one sends
+/// Works if the logger does not hold a std lock while it waits for a goroutine. This one sends
 /// lines through a channel.
 #[gort::test]
 fn log() {
@@ -115,8 +115,8 @@ fn rayon() {
     }
 }
 
-/// Works with care: a guard must not be held over a wait, because its deadlock is the thread's, and
-/// a waiter blocks its thread.
+/// Works with care: a guard must not be held over a wait. The lock belongs to a thread, and a
+/// goroutine that waits for the lock blocks its thread.
 #[gort::test]
 fn parking_lot() {
     let total = Arc::new(::parking_lot::Mutex::new(0));
@@ -160,13 +160,13 @@ fn rusqlite() {
     }
 }
 
-/// Works with care: it has sockets of std's, so each call occupies a thread. Bound their number.
+/// Works with care: it uses std's sockets, so each call occupies a thread. Bound their number.
 #[gort::test]
 fn redis() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let closer = listener.try_clone().unwrap();
-    // As much of a server as the client needs: `hello` for GET, and OK for everything else.
+    // This server does what the client needs: it answers `hello` to GET, and OK to everything else.
     let server = go!(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             go!(move || {

@@ -152,7 +152,7 @@ fn choices() -> Vec<(usize, usize)> {
     log.lock().clone()
 }
 
-/// For a debugger to find.
+/// Spins, so that a debugger finds a goroutine that runs this function.
 #[inline(never)]
 fn spin_here(spins: &AtomicBool) {
     loop {
@@ -161,10 +161,11 @@ fn spin_here(spins: &AtomicBool) {
     }
 }
 
-/// Goroutines that wait, one that runs, and main, which sleeps; any process may look at them.
+/// Starts goroutines that wait and one that runs, and sleeps. Any process may look at the
+/// goroutines.
 fn to_be_debugged() {
     static SPINS: AtomicBool = AtomicBool::new(false);
-    // SAFETY: no pointers.
+    // SAFETY: the call takes no pointers.
     unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
     with_waiting(|| {
         go!(name = "spins"; spin_here(&SPINS));
@@ -184,7 +185,7 @@ fn keep_a_lock(mutex: &Mutex<()>) {
     black_box(mutex);
 }
 
-/// Goroutines that keep each other waiting, and one that waits still when this has returned.
+/// Starts goroutines that keep each other waiting, and one that still waits when this has returned.
 fn to_be_profiled() {
     let mutex = Arc::new(Mutex::new(()));
     let all: Vec<_> = (0..4)

@@ -27,7 +27,7 @@ fn recurse(depth: u64) -> u64 {
     }
 }
 
-/// One frame larger than the guard page.
+/// Uses one frame that is larger than the guard page.
 #[inline(never)]
 fn large_frame() -> u8 {
     let frame = [1u8; 1 << 20];
@@ -414,7 +414,7 @@ fn main() {
         "woken-by-another-process" => {
             let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
             let port = listener.local_addr().unwrap().port();
-            // Not a thread, because a thread could wake any goroutine.
+            // This is not a thread, because a thread could wake any goroutine.
             let mut other = std::process::Command::new(env::current_exe().unwrap())
                 .args(["connects", &port.to_string()])
                 .spawn()

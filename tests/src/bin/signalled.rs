@@ -83,8 +83,8 @@ fn twice() {
 fn ignored_again(signal: Signal) {
     assert!(says("SigIgn", signal));
     println!("ready");
-    // Sent while it is ignored. There is nothing to wait for, so this shows only that nothing bad
-    // happens.
+    // The signal is sent while it is ignored. There is nothing to wait for, so this shows only that
+    // nothing bad happens.
     kill(signal.number());
     let signals = notify(&[signal]);
     assert!(!says("SigIgn", signal));
@@ -106,8 +106,7 @@ fn blocked_again() {
         assert_eq!(signals.recv(), Ok(signal));
         stop(&signals);
         kill(signal.number());
-        // The signal is pending while it is blocked. The next receiver gets it, and only then ours
-        // comes.
+        // The signal is pending while it is blocked. The next receiver gets it.
         let signals = notify(&[signal]);
         assert_eq!(signals.recv(), Ok(signal));
     }

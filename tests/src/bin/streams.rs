@@ -116,7 +116,7 @@ fn writers() {
     until_waiting(WaitReason::IoWait, 1);
     tick();
     writeln!(stderr(), "ticked").unwrap();
-    // A thread that uses only std's lock.
+    // This thread uses only std's lock.
     thread::spawn(move || {
         for n in 0..lines {
             println!("8 {n} .");

@@ -28,7 +28,7 @@ impl Guarded {
         *self.0.lock().entry(key).or_default() += 1;
     }
 
-    /// The lock stays locked if the function returns early.
+    /// Adds one, but leaves the map locked if it returns early.
     fn add_unless_forgetting(&self, key: u32) -> Result<(), ()> {
         let mut map = self.0.lock();
         if map.contains_key(&key) {

@@ -1,4 +1,4 @@
-//! Reads `profile.proto`, from its specification, and knows nothing of who writes it.
+//! Reads `profile.proto`, from its specification, and shares no code with the writer.
 
 use std::collections::HashMap;
 

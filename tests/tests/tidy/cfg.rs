@@ -30,7 +30,7 @@ pub(crate) fn only_for_tests(attrs: &[Attribute]) -> bool {
     !kept(attrs, Built::ForUsers) && !kept(attrs, Built::ForLoom)
 }
 
-/// Returns whether `condition` holds. `None`: perhaps.
+/// Returns whether `condition` holds, or `None` if it may or may not hold.
 fn holds(condition: &Meta, built: Built) -> Option<bool> {
     let word = condition.path().get_ident()?.to_string();
     let parts = match condition {

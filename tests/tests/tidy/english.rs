@@ -61,7 +61,7 @@ const VAGUE: [(&str, &str); 20] = [
     ),
 ];
 
-/// What makes a phrase clear if it stands before it: "may or may not", and an error of rustc's.
+/// Words that make a phrase clear if they stand before it: "may or may not", and a rustc error.
 const FINE_BEFORE: [&str; 2] = ["may or ", "lifetime "];
 
 const NAME_THE_ACTOR: &str = "name the actor: the caller, the owner, a waiter, the goroutine";
@@ -339,7 +339,7 @@ mod tests {
         Page { path, text }
     }
 
-    /// The line numbers of findings.
+    /// Returns the line numbers of findings.
     fn lines(found: &[String]) -> Vec<usize> {
         let number = |finding: &String| {
             let (_, rest) = finding.split_once(':').unwrap();

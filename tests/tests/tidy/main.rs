@@ -428,7 +428,7 @@ fn counts() {
     println!("\n{}", rows.into_iter().map(line).collect::<String>());
 }
 
-/// Returns what `circles` says of a crate in which `a` and `b` name each other, and both name `c`.
+/// Checks what `circles` says of a crate in which `a` and `b` name each other, and both name `c`.
 #[test]
 fn circles_are_shown_with_their_lines() {
     let files = [

@@ -1,9 +1,10 @@
 //! Reads a crate as rustc does: from `lib.rs` along the `mod` declarations, and then the items of
 //! each file.
 //!
-//! Items that only tests are compiled with are left out: `#[cfg(test)]`, inline or in files of
-//! their own. Items that only the models are compiled with (`cfg(loom)`) count as files but not for
-//! names and paths. Those are of the program that users compile, for all processors at once.
+//! Items that are compiled only for tests (`#[cfg(test)]`, inline or in files of their own) are
+//! left out. Files that are compiled only for the models (`cfg(loom)`) are counted, but their names
+//! and paths are not read: names and paths are those of the program that users compile, for all
+//! processors at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -198,7 +199,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Adds a name to this module, for a type with how far it can be named.
+    /// Adds a name to this module. For a type, also records its visibility.
     fn declare(&mut self, name: &Ident, of_type: Option<&Visibility>) {
         if self.blocks > 0 || !self.for_users {
             return;

@@ -80,7 +80,7 @@ impl<T> Hchan<T> {
     }
 
     /// # Safety
-    /// None; the real one has some.
+    /// There are no requirements here; the real function has some.
     pub(crate) unsafe fn state(&self) -> &ChanState {
         &self.state
     }
@@ -106,7 +106,7 @@ impl<T> Hchan<T> {
     }
 
     /// # Safety
-    /// None; the real one has some.
+    /// There are no requirements here; the real function has some.
     pub(crate) unsafe fn dequeue(&self, _: &ChanState, _: Direction, sg: &Sudog) {
         self.senders
             .borrow_mut()

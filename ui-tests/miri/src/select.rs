@@ -92,7 +92,7 @@ pub fn choose<const N: usize>(arms: [Case<'_>; N], wait: Wait, order: Order) -> 
     // Like the real one: tries an arm without the lock if possible, unless the order is biased.
     let ready = |at: &usize| {
         let arm = &arms[*at].0;
-        let alone = order == Order::Random && arm.look() != arm::Look::Unready;
+        let alone = order == Order::Random && arm.readiness() != arm::Readiness::Unready;
         // SAFETY: no arm has been chosen. There is only one thread, so no lock has to be held.
         let tried = if alone {
             unsafe { arm.try_unlocked() }

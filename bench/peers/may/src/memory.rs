@@ -22,8 +22,9 @@ pub(super) fn parked(n: u64) -> Figures {
             drop(wg);
         });
     }
-    // Not `yield_now`: may's worker takes from its local queue before the queue of new coroutines,
-    // so on one worker a yielding coroutine starves all new ones.
+    // This sleeps and does not call `yield_now`, because may's worker takes from its local queue
+    // before the queue of new coroutines: on one worker a coroutine that yields starves all new
+    // ones.
     while ready.load(Relaxed) != n {
         sleep(Duration::from_micros(200))
     }

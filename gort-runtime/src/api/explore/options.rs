@@ -132,12 +132,12 @@ impl Options {
     /// `select!` takes is chosen in the same way.
     ///
     /// # Errors
-    /// The first schedule under which `f` panics, a goroutine that is never joined panics,
+    /// Returns the first schedule under which `f` panics, a goroutine that is never joined panics,
     /// goroutines wait for something that never comes, or the run does not end. The goroutines of
     /// that schedule never continue, and keep everything they own.
     ///
     /// # Panics
-    /// In a bubble; on the system stack; and if a goroutine cannot be started.
+    /// Panics if called in a bubble or on the system stack, or if a goroutine cannot be started.
     #[track_caller]
     pub fn run(self, f: impl Fn() + Send + Sync + 'static) -> Result<Report, Failure> {
         let _ = MayWait::check(WaitReason::SynctestRun);

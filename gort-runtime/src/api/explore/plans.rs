@@ -10,7 +10,7 @@ use crate::turns::tree::Tree;
 const CHANGES: usize = 3;
 /// log2 of the number of steps among which the changes fall, before any schedule has been run.
 const FIRST_LOG2: u32 = 5;
-/// Maximum of that log2.
+/// Maximum value of this logarithm.
 const MOST_LOG2: u32 = 20;
 
 /// The next schedule.
@@ -79,7 +79,8 @@ impl Plans {
             None if number.is_multiple_of(2) => self.pct(CHANGES, random),
             None | Some(Strategy::Exhaustive) => Plan::Random(random),
         };
-        // Normalises the plan to the one that repeating its seed gives.
+        // Replaces the plan by the one that its seed stands for, because a repetition runs that
+        // one.
         let plan = Plan::of(plan.seed(0)).map_or(plan, |(plan, _)| plan);
         let chooser = Chooser::of(&plan);
         NextPlan::Run(plan, chooser)

@@ -56,7 +56,7 @@ fn every_record_has_one_owner_and_begins_as_zeros() {
                 let g = unsafe { gp.as_ref() };
                 assert_eq!(g.class.get(), class);
                 assert_eq!(
-                    g.suspect.swap(1, Relaxed),
+                    g.hog_epoch.swap(1, Relaxed),
                     0,
                     "the record is in use, or not zeroed"
                 );
@@ -73,7 +73,7 @@ fn every_record_has_one_owner_and_begins_as_zeros() {
             for _ in 0..random.below(48).min(held.len()) {
                 let gp = held.swap_remove(random.below(held.len()));
                 // SAFETY: the test has taken the record.
-                unsafe { gp.as_ref() }.suspect.store(0, Relaxed);
+                unsafe { gp.as_ref() }.hog_epoch.store(0, Relaxed);
                 given.push_back(gp);
             }
             slabs.give(&given);

@@ -52,11 +52,13 @@ use crate::base::prim::Ordering::Relaxed;
 use crate::proc::gqueue::GQueue;
 
 impl Model {
-    /// An M has taken a suspect out of its queue.
+    /// An M has taken an untested goroutine out of its queue.
     fn is_put_on_hold(&self) {
         let gp = self.g();
         // SAFETY: no other thread knows of it yet.
-        unsafe { gp.as_ref() }.suspect.store(held::epoch(), Relaxed);
+        unsafe { gp.as_ref() }
+            .hog_epoch
+            .store(held::epoch(), Relaxed);
         assert!(put_on_hold(gp, 0));
     }
 }
@@ -338,7 +340,7 @@ fn goroutine_that_a_poll_brings_is_overlooked() {
     );
 }
 
-/// The hold on a suspect ends.
+/// The hold on an untested goroutine ends.
 #[test]
 fn goroutine_that_was_on_hold_is_overlooked() {
     explore_ms(
@@ -348,7 +350,7 @@ fn goroutine_that_was_on_hold_is_overlooked() {
             s.is_put_on_hold();
             s.spins(0);
         },
-        &[|_| set_bar(held::NOBODY, 0), |s| s.look(0)],
+        &[|_| set_bar(held::NONE, 0), |s| s.look(0)],
     );
 }
 

@@ -47,7 +47,7 @@ fn goroutine_without_a_stack_is_forgotten() {
     explore_stacks(2, |s| s.queues_new(1), &[|s| s.ends(0), |s| s.look(1)]);
 }
 
-/// The same on an M whose P was taken.
+/// A goroutine ends on an M whose P was taken, while another one finds no stack.
 #[test]
 fn stack_of_an_m_without_a_p_is_forgotten() {
     explore_stacks(

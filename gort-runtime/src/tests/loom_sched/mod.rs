@@ -6,10 +6,10 @@
 //! of the model has time for them ([`Model::run_woken`]), at the latest at the end.
 //!
 //! The stand-ins are the files named `loom.rs` and `*_loom.rs`. What they replace is not modelled:
-//! the poll and how it is interrupted; threads; stacks; the clock (each look advances it by 3 µs,
-//! so that a `runnext` is stolen at the second look); deadlocks; time slices that end. Of sysmon
-//! only its sleeping and waking is modelled. loom does not watch what belongs to one M or P at a
-//! time (cells), nor what `prim::hint` has.
+//! the poll and how it is interrupted; threads; stacks; the clock (each reading advances it by 3
+//! µs, so that a thief steals a `runnext` at the second reading); deadlocks; time slices that end.
+//! Of sysmon, only sleeping and waking are modelled. loom does not check the cells that belong to
+//! one M or P at a time, nor the atomics of `prim::hint`.
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 

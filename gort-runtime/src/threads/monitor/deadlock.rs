@@ -62,13 +62,13 @@ impl Looks {
         let still = self.before == Some(Steps::now());
         self.before = all_sleep.then_some(steps);
         if !(all_sleep && still) {
-            return self.stuck.look(Liveness::Alive);
+            return self.stuck.update(Liveness::Alive);
         }
         let mut shared = SCHED.shared.lock();
         shared.threads = threads();
         shared.wired_asleep = asleep;
         let found = count_and_check(&shared);
         drop(shared);
-        self.stuck.look(found);
+        self.stuck.update(found);
     }
 }

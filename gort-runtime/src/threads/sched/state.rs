@@ -14,7 +14,7 @@ use crate::record;
 use crate::time::Timers;
 use std::sync::atomic::AtomicI32;
 
-/// The scheduler's state, as far as there is one.
+/// The scheduler's state, reduced to what goroutines as threads need.
 pub(crate) struct Sched {
     pub(crate) shared: Lock<Shared>,
     pub(crate) idle: Idle,

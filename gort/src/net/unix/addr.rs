@@ -7,8 +7,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
 
-/// Converts an address of std's, which does not expose its raw form. An abstract name is everything
-/// after a leading 0 byte.
+/// Converts a std address, which does not expose its raw form. An abstract name is everything after
+/// a leading 0 byte.
 pub(super) fn sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
     if let Some(path) = addr.as_pathname() {
         return SockAddr::unix(path);

@@ -141,7 +141,7 @@ impl UnixDatagram {
     /// Waits for a datagram, and returns its length. Go's `Read`.
     ///
     /// # Errors
-    /// As for [`recv_from`](Self::recv_from).
+    /// Returns the errors of [`recv_from`](Self::recv_from).
     #[track_caller]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.socket.run(Direction::Read, |s| s.recv(buf))
@@ -161,7 +161,7 @@ impl UnixDatagram {
     /// Like [`send_to`](Self::send_to), to an address, which may be an abstract name.
     ///
     /// # Errors
-    /// As for [`send_to`](Self::send_to).
+    /// Returns the errors of [`send_to`](Self::send_to).
     #[track_caller]
     pub fn send_to_addr(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
         // The kernel does not announce room in the queue of a socket that this one is not connected
@@ -177,7 +177,7 @@ impl UnixDatagram {
     /// that socket's queue is full. Go's `Write`.
     ///
     /// # Errors
-    /// As for [`send_to`](Self::send_to).
+    /// Returns the errors of [`send_to`](Self::send_to).
     #[track_caller]
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.socket.run(Direction::Write, |s| s.send(buf))

@@ -39,7 +39,7 @@ pub struct UnixStream {
 }
 
 impl UnixStream {
-    /// Wraps a new connection of std's.
+    /// Wraps a new std connection.
     pub(super) fn new(inner: net::UnixStream) -> io::Result<Self> {
         inner.set_nonblocking(true)?;
         let socket = Source::made(inner)?;
@@ -74,8 +74,8 @@ impl UnixStream {
     /// Connects to an address, which may be an abstract name.
     ///
     /// # Errors
-    /// As for [`connect`](Self::connect). Returns `ConnectionRefused` for an abstract name that no
-    /// socket has.
+    /// Returns the errors of [`connect`](Self::connect). Returns `ConnectionRefused` for an
+    /// abstract name that no socket has.
     ///
     /// # Examples
     /// ```
@@ -97,8 +97,8 @@ impl UnixStream {
     /// Connects to an address, or fails after `timeout`. Go's `net.DialTimeout`.
     ///
     /// # Errors
-    /// As for [`connect_addr`](Self::connect_addr). Also returns `TimedOut` after `timeout`, and
-    /// `InvalidInput` if `timeout` is zero.
+    /// Returns the errors of [`connect_addr`](Self::connect_addr). Also returns `TimedOut` after
+    /// `timeout`, and `InvalidInput` if `timeout` is zero.
     ///
     /// # Examples
     /// ```
@@ -123,9 +123,10 @@ impl UnixStream {
     /// Connects to an address, or fails once the context is done. Go's `DialContext`.
     ///
     /// # Errors
-    /// As for [`connect_addr`](Self::connect_addr). Once the context is done, returns an error
-    /// whose source is the context's [`ContextError`](crate::context::ContextError). Its kind is
-    /// `TimedOut` if the deadline has passed, and `Other` otherwise.
+    /// Returns the errors of [`connect_addr`](Self::connect_addr). Once the context is done,
+    /// returns an error whose source is the context's
+    /// [`ContextError`](crate::context::ContextError). Its kind is `TimedOut` if the deadline has
+    /// passed, and `Other` otherwise.
     ///
     /// # Examples
     /// ```

@@ -100,7 +100,7 @@ fn main() {
             println!("{what}: {each:.1} ns each");
             return;
         }
-        // Does first what is allocated once.
+        // Allocates first what is allocated only once.
         let first = own(move || strings.then(format_strings));
         first.join().expect("a goroutine that ends");
         let (end, ended) = bounded::<()>(0);

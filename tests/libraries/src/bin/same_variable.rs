@@ -21,8 +21,9 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Number of goroutines, and how often each of them waits and changes threads.
+/// Number of goroutines.
 const GOROUTINES: usize = 1_000;
+/// How often each of them waits and changes threads.
 const WAITS: usize = 300;
 
 /// How often the buffer was in use when a goroutine needed it. No goroutine waits while it uses the

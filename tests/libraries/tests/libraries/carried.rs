@@ -22,7 +22,7 @@ goroutine_local! {
 }
 
 thread_local! {
-    /// What a library reads that knows nothing of goroutines.
+    /// The value that a library reads, which knows nothing of goroutines.
     static REQUEST: Cell<u64> = const { Cell::new(0) };
 }
 

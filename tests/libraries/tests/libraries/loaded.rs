@@ -23,8 +23,8 @@ long count(void) { more[counter % 40]++; return ++counter; }
 long *address(void) { return &counter; }
 ";
 
-/// Builds the library for `model` with the C compiler, in a folder of its own. `None`: there is no
-/// C compiler.
+/// Builds the library for `model` with the C compiler, in a folder of its own. Returns `None` if
+/// there is no C compiler.
 fn build(model: &str) -> Option<PathBuf> {
     let folder = std::env::temp_dir().join(format!("gort-libraries-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -88,7 +88,8 @@ impl Library {
         }
     }
 
-    /// Uses the calling goroutine's variable, which no other goroutine has used, over a wait.
+    /// Counts in the calling goroutine's variable, which no other goroutine has used, and waits in
+    /// between.
     fn use_it(&self, times: usize) {
         let address = (self.address)();
         for n in 1..=times {
@@ -158,7 +159,7 @@ fn load_while_goroutines_live(library: &Path, n: usize) {
             .is_ok()
     );
     let all = loaded.clone();
-    // New goroutines get stacks of older ones that have ended, with variables that have counted.
+    // New goroutines get stacks of older ones that have ended, whose variables have changed.
     let young = Meeting::of(100);
     let younger = own(move || {
         many(100, move |_| {
@@ -210,8 +211,8 @@ moving! {
     }
 
     // TL11
-    /// These lie in the blocks of threads and goroutines, which have a little room for this
-    /// purpose.
+    /// These thread-locals lie in the blocks of threads and goroutines, which have a little room
+    /// for this purpose.
     fn libraries_with_thread_locals_in_the_block_come() {
         interrupt();
         with("initial-exec", |library| {
