@@ -1,4 +1,5 @@
 use super::*;
+use std::mem::MaybeUninit;
 
 fn push(ring: &Ring<Box<u32>>, value: u32) -> Attempt {
     let value = MaybeUninit::new(Box::new(value));
