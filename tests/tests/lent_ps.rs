@@ -31,7 +31,6 @@ struct Round {
     first_calls: AtomicBool,
     second_calls: AtomicBool,
     first_is_back: AtomicBool,
-    third_ran: AtomicBool,
 }
 
 impl Round {
@@ -83,33 +82,6 @@ claims! {
             });
             assert_eq!(at_once.take(ENOUGH).count(), ENOUGH, "of {ROUNDS} rounds");
         });
-    }
-
-    fn goroutines_that_wait_for_a_lent_p_run_before_the_one_that_returns() {
-        if max_procs() > 1 || AS_THREADS {
-            return;
-        }
-        let in_turn = (0..ROUNDS).filter(|_| {
-            let round = Arc::new(Round::default());
-            let first = go!(clone [round]; {
-                round.call_until_second_calls();
-                let in_turn = round.third_ran.load(SeqCst);
-                round.first_is_back.store(true, SeqCst);
-                in_turn
-            });
-            round.wait_until_first_calls();
-            let second = go!(clone [round]; {
-                let third = go!(clone [round]; { round.third_ran.store(true, SeqCst); });
-                gort::blocking(|| {
-                    round.second_calls.store(true, SeqCst);
-                    wait_for(&round.first_is_back);
-                });
-                third.join().unwrap();
-            });
-            second.join().unwrap();
-            first.join().unwrap()
-        });
-        assert_eq!(in_turn.take(ENOUGH).count(), ENOUGH, "of {ROUNDS} rounds");
     }
 
     // Ps change hands in all ways, and are counted.
