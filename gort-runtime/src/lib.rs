@@ -68,7 +68,7 @@
 //! sched/        submit stop       submitting work · how an idle M sleeps
 //! sched/        idle              the counters by which work and idle Ms meet
 //! sched/        state allp        the global queue, lists of idle Ps and Ms · all Ps
-//! sched/        hand              giving Ps to Ms
+//! sched/        hand visit        giving Ps to Ms · how thieves reach the queue of another P
 //! sched/        newm thread       starting the threads of Ms
 //! sched/        mstart            the life of a thread
 //! sched/        inside g0call     entering and leaving the runtime · calls on g0

@@ -29,8 +29,8 @@
 //! | `HELD` | `TAKEN` | the visitor | the P is lost |
 //! | `TAKEN` | `NONE` | the owner | it has noticed |
 //!
-//! From `ASKED` or `HELD` to `NONE`, `LENT` or `TAKEN` the word belongs to one visitor: no other can
-//! make a request.
+//! From `ASKED` or `HELD` to `NONE`, `LENT` or `TAKEN` the word belongs to one visitor: no other
+//! can make a request.
 //!
 //! # Protocol
 //! - *The owner enters*: `mark = INSIDE`; light barrier; if `request` is `NONE` (acquire) or
@@ -38,11 +38,12 @@
 //!   and the P pointer, and continues without a P. Otherwise it sets `mark = USER`, changes `ASKED`
 //!   to `YIELDED`, waits until the visitor has finished, and enters again.
 //! - *The owner leaves*: `mark = USER`, release.
-//! - *The owner lends*, outside: changes `NONE` to `LENT`. If that fails, there is a visitor, and no
-//!   loan. When it enters and finds `LENT`, it changes that to `NONE` and looks again.
-//! - *A visitor*: changes `request` from `LENT` to `HELD`, or from `NONE` to `ASKED`. If the owner soon makes it `YIELDED`,
-//!   changes that to `HELD`. Otherwise: heavy barrier; if `mark` is `USER` (acquire), changes the
-//!   request to `HELD`, else back to `NONE`. While the request is `HELD`, the visitor has the P.
+//! - *The owner lends*, outside: changes `NONE` to `LENT`. If that fails, there is a visitor, and
+//!   no loan. When it enters and finds `LENT`, it changes that to `NONE` and looks again.
+//! - *A visitor*: changes `request` from `LENT` to `HELD`, or from `NONE` to `ASKED`. If the owner
+//!   soon makes it `YIELDED`, changes that to `HELD`. Otherwise: heavy barrier; if `mark` is `USER`
+//!   (acquire), changes the request to `HELD`, else back to `NONE`. While the request is `HELD`,
+//!   the visitor has the P.
 //!
 //! # Why they never both have the P
 //! A visitor has the P only while the request is `HELD`. There are three ways to that state.
@@ -59,10 +60,10 @@
 //!   withdraws. Once the visitor has seen `USER`, any later entry sees the request.
 //!
 //! What the owner did inside is released by `mark = USER`, and again by the change to `YIELDED` or
-//! `LENT`. The visitor's load of `mark`, or its change of the request, acquires it. What the visitor did is
-//! released by its last store to `request`. The owner acquires it before it touches the P again,
-//! whether it saw the request while the request was pending or only its end: the barriers pair, so
-//! the owner's load of `request` does not return a value from before the visit.
+//! `LENT`. The visitor's load of `mark`, or its change of the request, acquires it. What the
+//! visitor did is released by its last store to `request`. The owner acquires it before it touches
+//! the P again, whether it saw the request while the request was pending or only its end: the
+//! barriers pair, so the owner's load of `request` does not return a value from before the visit.
 //!
 //! # The P pointer
 //! Only the owner changes its M's P pointer (`M::p`, a plain cell), and only while inside. A
@@ -71,7 +72,7 @@
 //!
 //! # How long anyone waits
 //! A visitor does not wait for an owner that stays inside. An owner waits for the visitor, which
-//! needs a few microseconds; if the visitor has lost its core meanwhile, the owner withdraws the
+//! needs a few microseconds; if the visitor has lost its core, the owner withdraws the
 //! request. Only while it is `HELD`, for as long as it takes to move some pointers, can it not.
 
 use crate::base::prim::{

@@ -9,13 +9,13 @@
 //!
 //! # Who may access what
 //! One thread at a time changes a queue: its owner, or a thief that keeps the owner in user code
-//! meanwhile (`ownership.rs`; `sched/visit.rs` if no M holds the P). So the owner, which changes
-//! the queue at every switch, needs no locked instruction, and thieves, which come rarely, pay for
-//! the handshake. In Go the owner pays one compare-and-swap for each goroutine that it takes out.
-//! Without them, a switch takes 3 to 9 ns less (`yield_pair`, `pingpong_unbuf`).
+//! while it does so (`ownership.rs`; `sched/visit.rs` if no M holds the P). So the owner, which
+//! changes the queue at every switch, needs no locked instruction, and thieves, which come rarely,
+//! pay for the handshake. In Go the owner pays one compare-and-swap for each goroutine that it
+//! takes out. Without them, a switch takes 3 to 9 ns less (`yield_pair`, `pingpong_unbuf`).
 //!
-//! Any thread may look at `head`, `tail` and `next`: to see whether there is something to steal, and
-//! to count. The slots belong to the thread that changes the queue.
+//! Any thread may look at `head`, `tail` and `next`: to see whether there is something to steal,
+//! and to count. The slots belong to the thread that changes the queue.
 //!
 //! # Invariants
 //! 1. `tail - head` (wrapping) is the number of entries, at most `CAP`.
@@ -51,7 +51,7 @@ pub(crate) struct Runq<T> {
 // SAFETY: a queue holds pointers to what it does not access. One thread at a time accesses the
 // slots, as the head of this file says, and the threads that do are ordered.
 unsafe impl<T> Sync for Runq<T> {}
-// SAFETY: as above.
+// SAFETY: no field depends on the thread that made the queue.
 unsafe impl<T> Send for Runq<T> {}
 
 /// Half of a full ring and the entry that did not fit, in queue order.
@@ -125,8 +125,8 @@ impl<T> Runq<T> {
         }
     }
 
-    /// Removes half of a full ring and passes it, with `gp`, to `spill`. This is a separate function
-    /// so that the batch is not part of every submitter's stack frame.
+    /// Removes half of a full ring and passes it, with `gp`, to `spill`. This is a separate
+    /// function so that the batch is not part of every submitter's stack frame.
     #[cold]
     #[inline(never)]
     fn spill_half(&self, head: u32, gp: NonNull<T>, spill: impl FnOnce(&Overflow<T>)) {

@@ -1,6 +1,6 @@
 //! Access to the run queue of another P, for thieves.
 //!
-//! A thief must know that nobody else changes the queue meanwhile. If an M holds the P, the thief
+//! While a thief changes the queue, no other thread may change it. If an M holds the P, the thief
 //! keeps that M in user code (`proc/ownership.rs`). If no M does, because the P is idle or on its
 //! way to the next M, the thief keeps Ms from acquiring it.
 //!
@@ -11,14 +11,14 @@
 //!   In the end it clears `visited` (release).
 //! - *An M acquires the P* (`acquirep`): stores `m`; full barrier; waits until `visited` is clear
 //!   (acquire).
-//! - *An M gives up the P* (`releasep`), or sysmon has taken it: stores null into `m` (release), and
-//!   leaves the queue alone from then on.
+//! - *An M gives up the P* (`releasep`), or sysmon has taken it: stores null into `m` (release),
+//!   and leaves the queue alone from then on.
 //!
 //! # Why they never both change the queue
-//! The thief stores `visited`, then loads `m`; the acquiring M stores `m`, then loads `visited`. The
-//! barriers are full. Either the thief sees an M, or the M sees the thief and waits. While
-//! `visited` is set, nobody begins to use the P. So an M that the thief has found in `m` either
-//! still holds the P, or has given it up, and then no other M holds it.
+//! The thief stores `visited`, then loads `m`; the acquiring M stores `m`, then loads `visited`.
+//! The barriers are full. Either the thief sees an M, or the M sees the thief and waits. While
+//! `visited` is set, no M begins to use the P. So an M that the thief has found in `m` either still
+//! holds the P, or has given it up, and then no other M holds it.
 
 use crate::base::prim::{
     Ordering::{Acquire, Relaxed, Release, SeqCst},

@@ -11,8 +11,8 @@
 //! Relaxed store of `mark` in `leave`, a Relaxed load of `mark`, a Relaxed store of the request at
 //! the end of `visit`; `NONE` instead of `REFUSED` in `wait_outside`, so that a visitor may take
 //! another's request for its own; a store of `NONE` at the end of `keep_out` in place of the
-//! compare-and-swap from `ASKED`. The models of a lent P fail if lending does not release, if taking
-//! does not acquire, or if the owner continues without ending the loan.
+//! compare-and-swap from `ASKED`. The models of a lent P fail if lending does not release, if
+//! taking does not acquire, or if the owner continues without ending the loan.
 
 use super::{explore, explore_all, explore_further};
 use crate::base::prim::DataCell;

@@ -25,10 +25,10 @@
 //! | `fence` in `wake_for_poll` | `thread_waits_while_a_spinner_..`, `thread_waits_while_the_poller_..`, `poller_relies_on_an_m_that_has_looked` |
 //! | `runqsize`: release of the store, acquire of the load | `goroutines_between_global_and_local_..` |
 //!
-//! loom knows no asymmetric barriers: both kinds are full fences here. So that the argument does not
-//! lean on a light barrier where only a full one would do, all models were run once with both kinds
-//! as read-modify-writes of one word (the heavy one between two fences). Then a light barrier is
-//! ordered with heavy ones only. They pass.
+//! loom knows no asymmetric barriers: both kinds are full fences here. So that the argument does
+//! not lean on a light barrier where only a full one would do, all models were run once with both
+//! kinds as read-modify-writes of one word (the heavy one between two fences). Then a light barrier
+//! is ordered with heavy ones only. They pass.
 //!
 //! Without these, no model fails, for the reason given:
 //!
