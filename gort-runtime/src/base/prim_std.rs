@@ -27,8 +27,8 @@ pub(crate) fn spin_hint() {
     std::hint::spin_loop();
 }
 
-/// Waits for what another thread does in a few microseconds, unless it has lost its core. `looks` is
-/// the number of calls so far.
+/// Waits for what another thread does in a few microseconds, unless it has lost its core. `looks`
+/// is the number of calls so far.
 #[inline]
 pub(crate) fn wait_hint(looks: u32) {
     /// Number of looks before the caller offers its core to the other thread.
