@@ -29,7 +29,7 @@
 //! channel/   iter error              receivers as iterators · the errors of channel operations
 //! channel/   at done timer           channels of one instant · of a context · of a timer
 //! channel/   counter reserve ops     counting handles · reserving a send · send and receive
-//! channel/   hchan ring backlog      the channel · its buffer, used without the lock · unbounded
+//! channel/   hchan ring chain        the channel · buffers, used without the lock: bounded · not
 //! channel/   membership hint         which bubble may use it · what can be seen without the lock
 //! lookout                            waiting until a look sees something
 //! contention                         what the profile of locks records

@@ -38,7 +38,7 @@
 //! before the send that would make it `true`. A poll that *follows* such a send, in the same
 //! goroutine or through any synchronisation, sees `true`. The ring's orderings are in `ring.rs`.
 
-use super::backlog::Backlog;
+use super::chain::Chain;
 use super::direction::Direction;
 use super::ring::{Attempt, Ring, drop_all};
 use crate::prim::{AtomicBool, Ordering::Release};
@@ -51,13 +51,14 @@ use std::mem::MaybeUninit;
 
 /// A channel with its buffer and its waiters.
 pub(crate) struct Hchan<T> {
-    /// The buffer of a bounded channel. A rendezvous channel has none; an unbounded channel has its
-    /// buffer in the state. The ring is boxed because its words have cache lines of their own and
-    /// programs have many small channels (`sieve` ran at half the speed with the ring inline).
+    /// The buffer of a bounded channel. A rendezvous channel has none. The ring is boxed because
+    /// its words have cache lines of their own and programs have many small channels (`sieve` ran
+    /// at half the speed with the ring inline).
     ring: Option<Box<Ring<T>>>,
+    /// The buffer of an unbounded channel.
+    chain: Option<Box<Chain<T>>>,
     pub(super) recv_hint: AtomicBool,
-    pub(super) unbounded: bool,
-    pub(super) state: WaitLock<ChanState<T>>,
+    pub(super) state: WaitLock<ChanState>,
 }
 
 /// Number of operations under the lock, with no waiter left, after which the ring is released.
@@ -67,9 +68,7 @@ const QUIET_OPS: u32 = 4;
 
 /// What the lock protects. Code with a `&mut ChanState` holds that channel's lock, and passes it
 /// only to that channel's methods.
-pub(crate) struct ChanState<T> {
-    /// The buffer of an unbounded channel; empty in other channels.
-    buf: Backlog<T>,
+pub(crate) struct ChanState {
     pub(super) closed: bool,
     /// Places in the ring that are promised to senders that have been chosen and will bring their
     /// values later. While this is not 0 the ring's tail is arrested.
@@ -80,7 +79,7 @@ pub(crate) struct ChanState<T> {
     sendq: WaitQueue,
 }
 
-impl<T> ChanState<T> {
+impl ChanState {
     /// Returns the queue in which senders, or receivers, wait.
     pub(super) fn queue(&mut self, direction: Direction) -> &mut WaitQueue {
         match direction {
@@ -124,26 +123,26 @@ impl<T> Hchan<T> {
                 None => panic!("channel of capacity {cap}: size out of range"),
             }
         });
-        Self::with_buffer(home, ring, false)
+        Self::with_buffer(home, ring, None)
     }
 
     pub(crate) fn unbounded() -> Self {
-        Self::with_buffer(Home::here(), None, true)
+        Self::with_buffer(Home::here(), None, Some(Box::new(Chain::new())))
     }
 
-    fn with_buffer(home: Home, ring: Option<Box<Ring<T>>>, unbounded: bool) -> Self {
+    fn with_buffer(home: Home, ring: Option<Box<Ring<T>>>, chain: Option<Box<Chain<T>>>) -> Self {
         let in_bubble = home != Home::OUTSIDE;
-        if let (true, Some(ring)) = (in_bubble, &ring) {
-            ring.arrest();
+        if in_bubble {
+            ring.iter().for_each(|ring| ring.arrest());
+            chain.iter().for_each(|chain| chain.arrest());
         }
         Self {
             ring,
+            chain,
             recv_hint: AtomicBool::new(in_bubble),
-            unbounded,
             state: WaitLock::new(
                 home,
                 ChanState {
-                    buf: Backlog::new(),
                     closed: false,
                     promised: 0,
                     quiet_ops: 0,
@@ -156,18 +155,28 @@ impl<T> Hchan<T> {
 
     /// Takes the lock.
     #[inline]
-    pub(super) fn lock(&self) -> Held<'_, ChanState<T>> {
+    pub(super) fn lock(&self) -> Held<'_, ChanState> {
         self.state.lock()
     }
 
     /// Returns the capacity, or `None` for an unbounded channel.
     pub(crate) fn capacity(&self) -> Option<usize> {
-        (!self.unbounded).then(|| self.ring().map_or(0, Ring::cap))
+        (!self.is_unbounded()).then(|| self.ring().map_or(0, Ring::cap))
     }
 
     #[inline(always)]
     pub(crate) fn ring(&self) -> Option<&Ring<T>> {
         self.ring.as_deref()
+    }
+
+    #[inline(always)]
+    pub(crate) fn chain(&self) -> Option<&Chain<T>> {
+        self.chain.as_deref()
+    }
+
+    #[inline]
+    pub(super) fn is_unbounded(&self) -> bool {
+        self.chain.is_some()
     }
 
     /// Returns what the lock protects, for an arm of a select.
@@ -176,34 +185,72 @@ impl<T> Hchan<T> {
     /// The select that calls the arm holds the lock, and no other reference returned by this
     /// function is in use.
     #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
-    pub(crate) unsafe fn state(&self) -> &mut ChanState<T> {
+    pub(crate) unsafe fn state(&self) -> &mut ChanState {
         // SAFETY: caller's clauses: the lock is held, and this is the only reference.
         unsafe { self.state.held() }
     }
 
     /// Called after every change under the lock: updates `recv_hint`, and may release the ring.
     #[inline]
-    pub(super) fn publish(&self, state: &mut ChanState<T>) {
+    pub(super) fn publish(&self, state: &mut ChanState) {
         let sender_waits = !state.sendq.is_empty();
         if self.home() != Home::OUTSIDE {
             return;
         }
-        if let Some(ring) = self.ring() {
-            // A closed channel keeps no promise, so receivers need not stop for promised places.
-            if state.closed {
-                ring.release();
-            } else if sender_waits || !state.recvq.is_empty() || state.promised != 0 {
-                state.quiet_ops = 0;
-            } else {
-                state.quiet_ops += 1;
-                if state.quiet_ops >= QUIET_OPS {
-                    state.quiet_ops = 0;
-                    ring.release();
-                }
-            }
+        if self.ring.is_none() && self.chain.is_none() {
+            self.recv_hint.store(state.closed || sender_waits, Release);
+        // A closed channel keeps no promise, so receivers need not stop for promised places.
+        } else if state.closed {
+            self.release();
+        } else if sender_waits || !state.recvq.is_empty() || state.promised != 0 {
+            state.quiet_ops = 0;
         } else {
-            let hint = !state.buf.is_empty() || state.closed || sender_waits;
-            self.recv_hint.store(hint, Release);
+            state.quiet_ops += 1;
+            if state.quiet_ops >= QUIET_OPS {
+                state.quiet_ops = 0;
+                self.release();
+            }
+        }
+    }
+
+    /// Ends the arrest of the buffer. Called under the lock.
+    fn release(&self) {
+        if let Some(ring) = &self.ring {
+            ring.release();
+        } else if let Some(chain) = &self.chain {
+            chain.release();
+        }
+    }
+
+    /// Sends the value at `elem` without the lock, if the channel has a buffer. The value is moved
+    /// only if the result is `Done`.
+    ///
+    /// # Safety
+    /// `elem` points to a value that is the caller's to move.
+    #[inline(always)]
+    pub(crate) unsafe fn try_push(&self, elem: *const T) -> Option<Attempt> {
+        // SAFETY: caller's clause: `elem` is a value to move.
+        unsafe {
+            match self.ring() {
+                Some(ring) => Some(ring.push(elem)),
+                None => Some(self.chain()?.push(elem)),
+            }
+        }
+    }
+
+    /// Receives into `elem` without the lock, if the channel has a buffer. `elem` is initialised
+    /// only if the result is `Done`.
+    ///
+    /// # Safety
+    /// `elem` is a place for a `T`.
+    #[inline(always)]
+    pub(crate) unsafe fn try_pop(&self, elem: *mut T) -> Option<Attempt> {
+        // SAFETY: caller's clause: `elem` is a place for a `T`.
+        unsafe {
+            match self.ring() {
+                Some(ring) => Some(ring.pop(elem)),
+                None => Some(self.chain()?.pop(elem)),
+            }
         }
     }
 
@@ -213,7 +260,7 @@ impl<T> Hchan<T> {
     /// # Safety
     /// The channel is open; `elem` points to a value that is the caller's to move.
     #[inline]
-    unsafe fn buffer_push(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
+    unsafe fn buffer_push(&self, state: &mut ChanState, elem: *mut T) -> bool {
         // SAFETY: the caller holds the lock, since it has the state, and the tail is arrested
         // before the ring is used as arrested. Caller's clauses: the channel is open, and `elem` is
         // a value to move.
@@ -222,20 +269,20 @@ impl<T> Hchan<T> {
                 ring.arrest_tail();
                 return ring.has_room_beside(state.promised) && ring.push_arrested(elem);
             }
-            if self.unbounded {
-                state.buf.push(elem.read());
-            }
+            let Some(chain) = &self.chain else {
+                return false;
+            };
+            chain.push_locked(elem) == Attempt::Done
         }
-        self.unbounded
     }
 
-    /// Moves the buffer's first value to `elem` if there is one. If it returns false, the ring's
+    /// Moves the buffer's first value to `elem` if there is one. If it returns false, the buffer's
     /// tail is arrested, so no value can arrive until the lock is released.
     ///
     /// # Safety
     /// `elem` is a place for a `T`.
     #[inline]
-    unsafe fn buffer_pop(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
+    unsafe fn buffer_pop(&self, _state: &mut ChanState, elem: *mut T) -> bool {
         // SAFETY: caller's clause: `elem` is a place. The caller holds the lock, since it has the
         // state, and `Slow` means that the head is arrested.
         unsafe {
@@ -247,13 +294,11 @@ impl<T> Hchan<T> {
                     Attempt::NotReady | Attempt::Closed => false,
                 };
             }
-            match state.buf.pop() {
-                Some(value) => {
-                    elem.write(value);
-                    true
-                }
-                None => false,
-            }
+            let Some(chain) = &self.chain else {
+                return false;
+            };
+            chain.arrest_tail();
+            chain.pop_locked(elem) == Attempt::Done
         }
     }
 
@@ -264,7 +309,7 @@ impl<T> Hchan<T> {
     #[inline]
     pub(crate) unsafe fn try_send_locked(
         &self,
-        state: &mut ChanState<T>,
+        state: &mut ChanState,
         elem: *mut T,
         wakes: &Wakes,
     ) -> Tried {
@@ -299,7 +344,7 @@ impl<T> Hchan<T> {
     #[inline]
     pub(crate) unsafe fn try_recv_locked(
         &self,
-        state: &mut ChanState<T>,
+        state: &mut ChanState,
         elem: *mut T,
         wakes: &Wakes,
         may_wait: Option<MayWait>,
@@ -344,7 +389,7 @@ impl<T> Hchan<T> {
     /// freed by the caller: the buffer was full before, and since a sender waited, no other
     /// operation can have taken a value or filled the place.
     #[inline]
-    pub(super) fn admit_sender(&self, state: &mut ChanState<T>, wakes: &Wakes) {
+    pub(super) fn admit_sender(&self, state: &mut ChanState, wakes: &Wakes) {
         let Some(won) = state.sendq.dequeue_partner(wakes) else {
             return;
         };
@@ -364,8 +409,8 @@ impl<T> Hchan<T> {
 
     /// Returns true if a send would not wait. If this is false, it cannot become true without the
     /// lock being taken.
-    pub(crate) fn can_send_locked(&self, state: &ChanState<T>) -> bool {
-        if state.closed || self.unbounded || state.recvq.has_partner() {
+    pub(crate) fn can_send_locked(&self, state: &ChanState) -> bool {
+        if state.closed || self.is_unbounded() || state.recvq.has_partner() {
             return true;
         }
         let Some(ring) = &self.ring else { return false };
@@ -377,9 +422,13 @@ impl<T> Hchan<T> {
 
     /// Returns true if a receive would not wait. If this is false, it cannot become true without
     /// the lock being taken.
-    pub(crate) fn can_recv_locked(&self, state: &ChanState<T>) -> bool {
-        if state.closed || !state.buf.is_empty() || state.sendq.has_partner() {
+    pub(crate) fn can_recv_locked(&self, state: &ChanState) -> bool {
+        if state.closed || state.sendq.has_partner() {
             return true;
+        }
+        if let Some(chain) = &self.chain {
+            chain.arrest_tail();
+            return chain.len() != 0;
         }
         let Some(ring) = &self.ring else { return false };
         ring.len() != 0 || {
@@ -393,12 +442,7 @@ impl<T> Hchan<T> {
     /// # Safety
     /// The lock has been held since the operation was found to be impossible. The record is in no
     /// queue; the record and its word stay in place until the record has been removed.
-    pub(crate) unsafe fn enqueue(
-        &self,
-        state: &mut ChanState<T>,
-        direction: Direction,
-        sg: &Sudog,
-    ) {
+    pub(crate) unsafe fn enqueue(&self, state: &mut ChanState, direction: Direction, sg: &Sudog) {
         // SAFETY: caller's clauses: the record is in no queue, and stays in place together with its
         // word.
         unsafe { state.queue(direction).push_back(sg) };
@@ -413,12 +457,7 @@ impl<T> Hchan<T> {
     ///
     /// # Safety
     /// The record is in this queue of this channel, or in none.
-    pub(crate) unsafe fn dequeue(
-        &self,
-        state: &mut ChanState<T>,
-        direction: Direction,
-        sg: &Sudog,
-    ) {
+    pub(crate) unsafe fn dequeue(&self, state: &mut ChanState, direction: Direction, sg: &Sudog) {
         // SAFETY: caller's clause: the record is in this queue or in none.
         unsafe { state.queue(direction).remove(sg) };
         self.publish(state);
@@ -434,6 +473,8 @@ impl<T> Hchan<T> {
         state.closed = true;
         if let Some(ring) = &self.ring {
             ring.close();
+        } else if let Some(chain) = &self.chain {
+            chain.close();
         }
         while let Some(won) = state.recvq.dequeue().or_else(|| state.sendq.dequeue()) {
             won.record().success.set(false);
@@ -455,26 +496,23 @@ impl<T> Hchan<T> {
     pub(crate) fn close_and_drain(&self) {
         self.close();
         // Destructors are user code, so they run after the lock is released.
-        let mut held = self.lock();
-        let buffered = held.buf.take();
-        self.ring().inspect(|ring| ring.release()); // In a bubble the ring is still arrested.
+        let held = self.lock();
+        self.release(); // In a bubble the buffer is still arrested.
         drop(held);
-        drop(buffered);
-        if let Some(ring) = &self.ring {
-            let mut place = MaybeUninit::<T>::uninit();
-            // SAFETY: `place` is a place for a `T`, and `Done` means that it was filled. (No waiter
-            // is left in a closed channel and the ring was released, so `pop` ends with `Closed`.)
-            drop_all(|| unsafe {
-                let filled = ring.pop(place.as_mut_ptr()) == Attempt::Done;
-                filled.then(|| place.assume_init_drop()).is_some()
-            });
-        }
+        let mut place = MaybeUninit::<T>::uninit();
+        // SAFETY: `place` is a place for a `T`, and `Done` means that it was filled. (No waiter is
+        // left in a closed channel and the buffer was released, so the attempts end with `Closed`.)
+        drop_all(|| unsafe {
+            let filled = self.try_pop(place.as_mut_ptr()) == Some(Attempt::Done);
+            filled.then(|| place.assume_init_drop()).is_some()
+        });
     }
 
     pub(crate) fn len(&self) -> usize {
-        match &self.ring {
-            Some(ring) => ring.len(),
-            None => self.lock().buf.len(),
+        match (&self.ring, &self.chain) {
+            (Some(ring), _) => ring.len(),
+            (None, Some(chain)) => chain.len(),
+            (None, None) => 0,
         }
     }
 }

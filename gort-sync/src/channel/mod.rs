@@ -5,7 +5,7 @@
 //! goroutines or plain threads, in any mixture.
 
 mod at;
-mod backlog;
+pub(crate) mod chain;
 mod counter;
 mod direction;
 mod done;

@@ -168,10 +168,9 @@ unsafe impl<T> Arm for SendArm<'_, T> {
     }
 
     unsafe fn try_unlocked(&self) -> Option<bool> {
-        let ring = self.chan?.ring()?;
         // SAFETY: the value is there until it is sent, since the caller has chosen no arm. `sent`
         // records that it is gone.
-        match unsafe { ring.push(self.elem()) } {
+        match unsafe { self.chan?.try_push(self.elem())? } {
             Attempt::Done => self.sent.set(true),
             Attempt::Closed => {}
             Attempt::NotReady => return Some(false),
