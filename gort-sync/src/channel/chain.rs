@@ -54,12 +54,12 @@
 //! receivers need not read the senders' cache line.
 //!
 //! # Memory
-//! The block that was emptied last is kept for the next sender that needs one. If more than a big
-//! block's values are waiting, the next block is a big one. The receiver that takes the last value
-//! out of a big block puts a small block in its place, so that a burst leaves no big block: also
-//! because the allocator cannot give the memory below it back to the system. To do that it takes
-//! both words to the block's capacity, so that all others wait, as they do for a sender that goes
-//! from block to block.
+//! One empty block is kept for the next sender that needs one. If more than a big block's values
+//! are waiting, the next block is a big one. The receiver that takes the last value out of a big
+//! block, or that leads to a big block without a value, puts a small block in its place. So a burst
+//! leaves no big block, below which the allocator could not give memory back to the system. To do
+//! that the receiver takes both words to the block's capacity, so that all others wait, as they do
+//! for a sender that goes from block to block.
 
 mod block;
 
@@ -69,7 +69,6 @@ use crate::prim::{
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 use block::{Block, EMPTY, FULL, READ, caps, wait_for};
-use crossbeam_utils::CachePadded;
 use std::ptr;
 
 /// A flag: this end belongs to the holder of the channel's lock.
@@ -102,10 +101,13 @@ struct Head<T> {
     spare: AtomicPtr<Block<T>>,
 }
 
-/// A chain of blocks.
+/// A chain of blocks. The ends are in two cache lines, wherever the allocator puts the chain. They
+/// are not aligned to lines: that would double the memory, and programs have many channels.
+#[repr(C)]
 pub(crate) struct Chain<T> {
-    tail: CachePadded<End<T>>,
-    head: CachePadded<Head<T>>,
+    tail: End<T>,
+    _apart: [u64; 6],
+    head: Head<T>,
 }
 
 fn offset_of(word: u64) -> u64 {
@@ -151,12 +153,13 @@ impl<T> Chain<T> {
             block: AtomicPtr::new(block),
         };
         Self {
-            tail: CachePadded::new(end()),
-            head: CachePadded::new(Head {
+            tail: end(),
+            _apart: [0; 6],
+            head: Head {
                 end: end(),
                 seen: AtomicU64::new(0),
                 spare: AtomicPtr::new(ptr::null_mut()),
-            }),
+            },
         }
     }
 
@@ -173,9 +176,11 @@ impl<T> Chain<T> {
     /// Sends the value at `elem` unless the chain is closed or the tail is arrested. The value is
     /// moved only if the result is `Done`.
     ///
+    /// Never inlined, so that operations of bounded channels are as short as without it.
+    ///
     /// # Safety
     /// `elem` points to a value that is the caller's to move.
-    #[inline]
+    #[inline(never)]
     pub(crate) unsafe fn push(&self, elem: *const T) -> Attempt {
         // SAFETY: caller's clause: `elem` is a value to move.
         unsafe { self.push_unless(CLOSED | SLOW, elem) }
@@ -185,6 +190,7 @@ impl<T> Chain<T> {
     ///
     /// # Safety
     /// The caller holds the lock. `elem` points to a value that is the caller's to move.
+    #[inline(never)]
     pub(crate) unsafe fn push_locked(&self, elem: *const T) -> Attempt {
         // SAFETY: caller's clause: `elem` is a value to move.
         unsafe { self.push_unless(CLOSED, elem) }
@@ -290,9 +296,11 @@ impl<T> Chain<T> {
     /// Receives into `elem` if the head is not arrested and there is a value. `elem` is initialised
     /// only if the result is `Done`.
     ///
+    /// Never inlined; see [`push`](Self::push).
+    ///
     /// # Safety
     /// `elem` is a place for a `T`.
-    #[inline]
+    #[inline(never)]
     pub(crate) unsafe fn pop(&self, elem: *mut T) -> Attempt {
         // SAFETY: caller's clause: `elem` is a place for a `T`.
         unsafe { self.pop_unless(SLOW, elem) }
@@ -302,6 +310,7 @@ impl<T> Chain<T> {
     ///
     /// # Safety
     /// The caller holds the lock. `elem` is a place for a `T`.
+    #[inline(never)]
     pub(crate) unsafe fn pop_locked(&self, elem: *mut T) -> Attempt {
         // SAFETY: caller's clause: `elem` is a place for a `T`.
         unsafe { self.pop_unless(0, elem) }
@@ -344,12 +353,13 @@ impl<T> Chain<T> {
             {
                 Ok(_) => {
                     let is_last = offset + 1 == cap;
+                    let mut big = head & BIG;
                     // SAFETY: the position is ours, so `block` is alive, and its slot is ours alone
                     // once it is full and until we store the state (see the table). Caller's
                     // clause: `elem` is a place for a `T`.
                     unsafe {
                         if is_last {
-                            self.follow(head, block);
+                            big |= self.follow(head, block);
                         }
                         let slot = Block::slot(block, offset);
                         wait_for(&(*slot).state, FULL);
@@ -362,7 +372,7 @@ impl<T> Chain<T> {
                             (*slot).state.store(READ, Release);
                         }
                     }
-                    if head & BIG != 0 && !self.has_seen_beyond(next) {
+                    if big != 0 && !self.has_seen_beyond(next) {
                         self.give_back(flags);
                     }
                     return Attempt::Done;
@@ -381,12 +391,12 @@ impl<T> Chain<T> {
         ahead(head, self.head.seen.load(Acquire)) > 0
     }
 
-    /// Goes on with the block after `block`, of which the last slot has been taken.
+    /// Goes on with the block after `block`, of which the last slot has been taken. Returns its flag.
     ///
     /// # Safety
     /// The caller has moved the head from `head`, the last position in `block`.
     #[cold]
-    unsafe fn follow(&self, head: u64, block: *mut Block<T>) {
+    unsafe fn follow(&self, head: u64, block: *mut Block<T>) -> u64 {
         // SAFETY: caller's clause: `block` has the caller's position, so it is alive. Receivers get
         // to the block behind it only after `go_on`, so that is alive, too.
         unsafe {
@@ -399,7 +409,9 @@ impl<T> Chain<T> {
                 }
                 backoff.snooze();
             };
-            self.head.end.go_on(head, next, Block::is_big(next));
+            let is_big = Block::is_big(next);
+            self.head.end.go_on(head, next, is_big);
+            flag_if(is_big)
         }
     }
 

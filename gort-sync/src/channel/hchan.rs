@@ -8,14 +8,15 @@
 //!    the buffer holds a value, no waiter is in `recvq`. The buffer of a rendezvous channel has no
 //!    room.
 //! 3. Once `closed` is set, both queues are empty, and the buffer only shrinks.
-//! 4. `recv_hint` is false only if the buffer is empty, no sender waits and the channel is open. It
-//!    is written under the lock and read without it.
-//! 5. In a bubble's channel the ring is always arrested and `recv_hint` is always true. So every
+//! 4. `recv_hint` of a rendezvous channel is false only if no sender waits and the channel is open.
+//!    It is written under the lock and read without it.
+//! 5. In a bubble's channel the buffer is always arrested and `recv_hint` is always true. So every
 //!    operation takes the lock, and checks before that whether the caller may use the channel
 //!    (`membership.rs`). Other channels pay nothing for the check.
-//! 6. While a receiver waits, the ring's tail is arrested; while a sender waits, both ends are
-//!    (`ring.rs`). So no operation can overtake a waiter without taking the lock. The ends stay
-//!    arrested for some operations after that ([`QUIET_OPS`]).
+//! 6. While a receiver waits, the buffer's tail is arrested; while a sender waits, which happens
+//!    only at a ring, both ends are (`ring.rs`, `chain.rs`). So no operation can overtake a waiter
+//!    without taking the lock. The ends stay arrested for some operations after that
+//!    ([`QUIET_OPS`]).
 //!
 //! A sender that finds a parked receiver writes the value straight to the receiver's stack. A
 //! receiver that finds the buffer full takes its head and moves the first parked sender's value to
@@ -25,18 +26,18 @@
 //! channel stays alive because the caller holds a handle. A receiver that is woken without a value
 //! tries again: either the channel was closed, or a promise was given up.
 //!
-//! # Why no wake-up is lost although the ring needs no lock
+//! # Why no wake-up is lost although the buffer needs no lock
 //! A receiver that is about to wait takes the lock, arrests the tail and tries once more. If a
 //! send's compare-and-swap came before the arrest, that attempt sees the value. If it comes after
 //! the arrest it fails; the sender then takes the lock and finds the receiver in the queue, or
-//! gone. A select holds the locks of all its channels, and each ring stays arrested until the
+//! gone. A select holds the locks of all its channels, and each buffer stays arrested until the
 //! select has looked at every channel. In effect, it looks at all of them at one moment.
 //!
 //! # Orderings
-//! In rendezvous and unbounded channels everything is under the lock except `recv_hint`, a release
-//! store that is read by an acquire load (`hint.rs`). A poll that reads an old `false` is ordered
-//! before the send that would make it `true`. A poll that *follows* such a send, in the same
-//! goroutine or through any synchronisation, sees `true`. The ring's orderings are in `ring.rs`.
+//! In rendezvous channels everything is under the lock except `recv_hint`, a release store that is
+//! read by an acquire load (`hint.rs`). A poll that reads an old `false` is ordered before the send
+//! that would make it `true`. A poll that *follows* such a send, in the same goroutine or through
+//! any synchronisation, sees `true`. The buffers' orderings are in `ring.rs` and `chain.rs`.
 
 use super::chain::Chain;
 use super::direction::Direction;
@@ -50,6 +51,10 @@ use std::fmt;
 use std::mem::MaybeUninit;
 
 /// A channel with its buffer and its waiters.
+///
+/// The two buffers, which are only read, come first. What changes under the lock is as far from
+/// them as room allows, so that it is mostly in another cache line.
+#[repr(C)]
 pub(crate) struct Hchan<T> {
     /// The buffer of a bounded channel. A rendezvous channel has none. The ring is boxed because
     /// its words have cache lines of their own and programs have many small channels (`sieve` ran
@@ -57,12 +62,13 @@ pub(crate) struct Hchan<T> {
     ring: Option<Box<Ring<T>>>,
     /// The buffer of an unbounded channel.
     chain: Option<Box<Chain<T>>>,
-    pub(super) recv_hint: AtomicBool,
+    _apart: [usize; 3],
     pub(super) state: WaitLock<ChanState>,
+    pub(super) recv_hint: AtomicBool,
 }
 
-/// Number of operations under the lock, with no waiter left, after which the ring is released.
-/// Arresting the ring is a read-modify-write, so in a channel where each value is waited for
+/// Number of operations under the lock, with no waiter left, after which the buffer is released.
+/// Arresting it is a read-modify-write, so in a channel where each value is waited for
 /// (`pingpong_buf1`) the lock alone is cheaper.
 const QUIET_OPS: u32 = 4;
 
@@ -92,8 +98,8 @@ impl ChanState {
 // SAFETY: apart from atomics a channel holds values, which move with it.
 unsafe impl<T: Send> Send for Hchan<T> {}
 // SAFETY: the state, with the records and values that it points to, is accessed only under the
-// lock. A value in the ring is accessed only by the thread that owns its slot (`ring.rs`). So
-// values are moved between threads, never shared, and `T: Send` is enough.
+// lock. A value in a buffer is accessed only by the thread that owns its slot (`ring.rs`,
+// `chain.rs`). So values are moved between threads, never shared, and `T: Send` is enough.
 unsafe impl<T: Send> Sync for Hchan<T> {}
 
 /// The outcome of an attempt under the lock.
@@ -139,6 +145,7 @@ impl<T> Hchan<T> {
         Self {
             ring,
             chain,
+            _apart: [0; 3],
             recv_hint: AtomicBool::new(in_bubble),
             state: WaitLock::new(
                 home,
@@ -179,6 +186,12 @@ impl<T> Hchan<T> {
         self.chain.is_some()
     }
 
+    /// Returns whether the channel has no buffer.
+    #[inline]
+    fn is_rendezvous(&self) -> bool {
+        self.ring.is_none() && self.chain.is_none()
+    }
+
     /// Returns what the lock protects, for an arm of a select.
     ///
     /// # Safety
@@ -190,14 +203,14 @@ impl<T> Hchan<T> {
         unsafe { self.state.held() }
     }
 
-    /// Called after every change under the lock: updates `recv_hint`, and may release the ring.
+    /// Called after every change under the lock: updates `recv_hint`, or may release the buffer.
     #[inline]
     pub(super) fn publish(&self, state: &mut ChanState) {
         let sender_waits = !state.sendq.is_empty();
         if self.home() != Home::OUTSIDE {
             return;
         }
-        if self.ring.is_none() && self.chain.is_none() {
+        if self.is_rendezvous() {
             self.recv_hint.store(state.closed || sender_waits, Release);
         // A closed channel keeps no promise, so receivers need not stop for promised places.
         } else if state.closed {
@@ -214,43 +227,12 @@ impl<T> Hchan<T> {
     }
 
     /// Ends the arrest of the buffer. Called under the lock.
+    #[inline(never)]
     fn release(&self) {
         if let Some(ring) = &self.ring {
             ring.release();
         } else if let Some(chain) = &self.chain {
             chain.release();
-        }
-    }
-
-    /// Sends the value at `elem` without the lock, if the channel has a buffer. The value is moved
-    /// only if the result is `Done`.
-    ///
-    /// # Safety
-    /// `elem` points to a value that is the caller's to move.
-    #[inline(always)]
-    pub(crate) unsafe fn try_push(&self, elem: *const T) -> Option<Attempt> {
-        // SAFETY: caller's clause: `elem` is a value to move.
-        unsafe {
-            match self.ring() {
-                Some(ring) => Some(ring.push(elem)),
-                None => Some(self.chain()?.push(elem)),
-            }
-        }
-    }
-
-    /// Receives into `elem` without the lock, if the channel has a buffer. `elem` is initialised
-    /// only if the result is `Done`.
-    ///
-    /// # Safety
-    /// `elem` is a place for a `T`.
-    #[inline(always)]
-    pub(crate) unsafe fn try_pop(&self, elem: *mut T) -> Option<Attempt> {
-        // SAFETY: caller's clause: `elem` is a place for a `T`.
-        unsafe {
-            match self.ring() {
-                Some(ring) => Some(ring.pop(elem)),
-                None => Some(self.chain()?.pop(elem)),
-            }
         }
     }
 
@@ -503,7 +485,12 @@ impl<T> Hchan<T> {
         // SAFETY: `place` is a place for a `T`, and `Done` means that it was filled. (No waiter is
         // left in a closed channel and the buffer was released, so the attempts end with `Closed`.)
         drop_all(|| unsafe {
-            let filled = self.try_pop(place.as_mut_ptr()) == Some(Attempt::Done);
+            let attempt = match (self.ring(), self.chain()) {
+                (Some(ring), _) => ring.pop(place.as_mut_ptr()),
+                (None, Some(chain)) => chain.pop(place.as_mut_ptr()),
+                (None, None) => Attempt::Closed,
+            };
+            let filled = attempt == Attempt::Done;
             filled.then(|| place.assume_init_drop()).is_some()
         });
     }

@@ -107,14 +107,25 @@ impl<T> Hchan<T> {
     pub(super) fn try_send(&self, value: T) -> Result<(), (T, bool)> {
         check_in_debug_builds(WaitReason::ChanSend);
         let place = MaybeUninit::new(value);
-        // SAFETY: the place holds a value, which is ours to move. The value is still there unless
-        // the result is `Done`.
-        unsafe {
-            match self.try_push(place.as_ptr()) {
-                Some(Attempt::Done) => return Ok(()),
-                Some(Attempt::NotReady) => return Err((place.assume_init(), false)),
-                Some(Attempt::Closed) => return Err((place.assume_init(), true)),
-                Some(Attempt::Slow) | None => {}
+        if let Some(ring) = self.ring() {
+            // SAFETY: the place holds a value, which is ours to move. The value is still there
+            // unless the result is `Done`.
+            unsafe {
+                match ring.push(place.as_ptr()) {
+                    Attempt::Done => return Ok(()),
+                    Attempt::NotReady => return Err((place.assume_init(), false)),
+                    Attempt::Closed => return Err((place.assume_init(), true)),
+                    Attempt::Slow => {}
+                }
+            }
+        } else if let Some(chain) = self.chain() {
+            // SAFETY: the same.
+            unsafe {
+                match chain.push(place.as_ptr()) {
+                    Attempt::Done => return Ok(()),
+                    Attempt::Closed => return Err((place.assume_init(), true)),
+                    Attempt::NotReady | Attempt::Slow => {}
+                }
             }
         }
         self.try_send_slow(place)
@@ -159,16 +170,28 @@ impl<T> Hchan<T> {
     pub(super) fn try_recv(&self) -> Result<T, bool> {
         check_in_debug_builds(WaitReason::ChanReceive);
         let mut place = MaybeUninit::uninit();
-        // SAFETY: `place` is a place for a `T`, and is filled if the result is `Done`.
-        unsafe {
-            match self.try_pop(place.as_mut_ptr()) {
-                Some(Attempt::Done) => return Ok(place.assume_init()),
-                Some(Attempt::NotReady) => return Err(false),
-                Some(Attempt::Closed) => return Err(true),
-                Some(Attempt::Slow) => {}
-                None if self.recv_hint() || point::is_exploring() => {}
-                None => return Err(false),
+        if let Some(ring) = self.ring() {
+            // SAFETY: `place` is a place for a `T`, and is filled if the result is `Done`.
+            unsafe {
+                match ring.pop(place.as_mut_ptr()) {
+                    Attempt::Done => return Ok(place.assume_init()),
+                    Attempt::NotReady => return Err(false),
+                    Attempt::Closed => return Err(true),
+                    Attempt::Slow => {}
+                }
             }
+        } else if let Some(chain) = self.chain() {
+            // SAFETY: the same.
+            unsafe {
+                match chain.pop(place.as_mut_ptr()) {
+                    Attempt::Done => return Ok(place.assume_init()),
+                    Attempt::NotReady => return Err(false),
+                    Attempt::Closed => return Err(true),
+                    Attempt::Slow => {}
+                }
+            }
+        } else if !self.recv_hint() && !point::is_exploring() {
+            return Err(false);
         }
         let site = Location::caller();
         if self.is_out_of_reach(Direction::Recv, site) {
@@ -232,19 +255,49 @@ impl<T> Hchan<T> {
         deadline: Option<Nanos>,
         site: &'static Location<'static>,
     ) -> Result<(), Failed> {
-        // SAFETY: `elem` is a value to send, or a place to fill (`operate`).
-        let attempt = unsafe {
-            match direction {
-                Direction::Send => self.try_push(elem),
-                Direction::Recv => self.try_pop(elem),
+        if let Some(ring) = self.ring() {
+            // SAFETY: `elem` is a value to send, or a place to fill (`operate`).
+            let attempt = unsafe {
+                match direction {
+                    Direction::Send => ring.push(elem),
+                    Direction::Recv => ring.pop(elem),
+                }
+            };
+            match attempt {
+                Attempt::Done => return Ok(()),
+                Attempt::Closed => return Err(Failed::Closed),
+                Attempt::NotReady | Attempt::Slow => {}
             }
-        };
-        match attempt {
-            Some(Attempt::Done) => return Ok(()),
-            Some(Attempt::Closed) => return Err(Failed::Closed),
-            Some(Attempt::NotReady | Attempt::Slow) | None => {}
+        } else if let Some(chain) = self.chain() {
+            // SAFETY: the same.
+            let attempt = unsafe {
+                match direction {
+                    Direction::Send => chain.push(elem),
+                    Direction::Recv => chain.pop(elem),
+                }
+            };
+            match attempt {
+                Attempt::Done => return Ok(()),
+                Attempt::Closed => return Err(Failed::Closed),
+                // Sending on an unbounded channel never waits.
+                _ if direction == Direction::Send => return self.send_at_once(elem, site),
+                Attempt::NotReady | Attempt::Slow => {}
+            }
         }
         self.operate_locked(direction, elem, deadline, site)
+    }
+
+    /// Sends on an unbounded channel, with the lock.
+    #[inline(never)]
+    fn send_at_once(&self, elem: *mut T, site: &'static Location<'static>) -> Result<(), Failed> {
+        if self.is_out_of_reach(Direction::Send, site) {
+            return Err(Failed::Foreign);
+        }
+        // SAFETY: `elem` is a value to send (`operate`).
+        match unsafe { self.try_send_from(elem) } {
+            Tried::Done => Ok(()),
+            _ => Err(Failed::Closed),
+        }
     }
 
     fn operate_locked(
@@ -256,13 +309,6 @@ impl<T> Hchan<T> {
     ) -> Result<(), Failed> {
         if self.is_out_of_reach(direction, site) {
             return Err(Failed::Foreign);
-        }
-        if direction == Direction::Send && self.is_unbounded() {
-            // SAFETY: `elem` is a value to send (`operate`).
-            return match unsafe { self.try_send_from(elem) } {
-                Tried::Done => Ok(()),
-                _ => Err(Failed::Closed),
-            };
         }
         let Some(may_wait) = MayWait::get() else {
             return Err(Failed::Refused);

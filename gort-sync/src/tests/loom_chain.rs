@@ -2,7 +2,7 @@
 //! and unbounded channels. Small tokens have blocks of 2 and 3 slots here, large ones of 1 and 2.
 
 use super::loom_chan::{Chan, with};
-use super::{Token, explore, explore_all, explore_large};
+use super::{Token, explore, explore_all, explore_crowd, explore_large};
 use crate::RawLock;
 use crate::channel::chain::Chain;
 use crate::channel::ring::Attempt;
@@ -172,12 +172,12 @@ fn receivers_and_sender<const N: usize>(before: u32) {
     let shared = Shared::<N>::new();
     shared.push_all(0..before);
     let other = on(&shared, |shared| shared.pop().ok());
-    let sender = on(&shared, |shared| shared.push_all(10..12));
-    let mut received: Vec<u32> = (0..2).filter_map(|_| shared.pop().ok()).collect();
+    let sender = on(&shared, |shared| shared.push_all(10..11));
+    let mut received: Vec<u32> = shared.pop().ok().into_iter().collect();
     received.extend(other.join().unwrap());
     sender.join().unwrap();
     received.extend(shared.drain());
-    assert!(sorted(received).into_iter().eq((0..before).chain(10..12)));
+    assert!(sorted(received).into_iter().eq((0..before).chain(10..11)));
 }
 
 #[test]
@@ -188,7 +188,6 @@ fn chain_blocks_are_renewed_when_all_have_left() {
 
 #[test]
 fn chain_single_slots_are_renewed() {
-    explore_large(|| receivers_and_sender::<LARGE>(1));
     explore_large(|| receivers_and_sender::<LARGE>(2));
 }
 
@@ -215,7 +214,7 @@ fn a_big_block_is_given_back(sends: u32, receives: usize) {
 fn chain_gives_a_big_block_back() {
     explore_large(|| a_big_block_is_given_back(2, 0));
     explore_large(|| a_big_block_is_given_back(0, 2));
-    explore_large(|| a_big_block_is_given_back(1, 1));
+    explore_crowd(|| a_big_block_is_given_back(1, 1));
 }
 
 /// A receiver arrests the tail, finds nothing and waits, against `senders`.
@@ -255,7 +254,7 @@ fn chain_a_receiver_does_not_wait_beside_a_value() {
     // The sender goes from block to block meanwhile.
     explore_all(|| receiver_waits::<SMALL>(1, 1));
     explore_all(|| receiver_waits::<LARGE>(0, 1));
-    explore(|| receiver_waits::<LARGE>(0, 2));
+    explore_large(|| receiver_waits::<LARGE>(0, 2));
 }
 
 /// A push either comes before the close, and its value is found; or it gets its value back.
@@ -363,6 +362,8 @@ fn chan_unbounded_dropped_while_others_send() {
         let senders = [(tx, 1), (second, 2)]
             .map(|(tx, name)| thread::spawn(move || tx.send(Token::new(name)).is_ok()));
         drop(rx);
-        senders.into_iter().for_each(|it| drop(it.join().unwrap()));
+        for sender in senders {
+            let _sent: bool = sender.join().unwrap();
+        }
     });
 }

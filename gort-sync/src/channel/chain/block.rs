@@ -41,7 +41,7 @@ pub(super) const fn caps<T>() -> (u64, u64) {
         return if size_of::<T>() > 64 { (1, 2) } else { (2, 3) };
     }
     let slot = size_of::<Slot<T>>() as u64;
-    let small = at_least_1(1024 / slot, 31);
+    let small = at_least_1(512 / slot, 15);
     let big = at_least_1(16 * 1024 / slot, 1023);
     (small, big)
 }
