@@ -1,6 +1,6 @@
-//! Stress of channels with a buffer, with seeds: operations that need no lock, operations that do, and the
-//! moments in which a channel changes from one kind to the other because a waiter comes or the last
-//! waiter leaves.
+//! Stress of channels with a buffer, with seeds: operations that need no lock, operations that do,
+//! and the moments in which a channel changes from one kind to the other because a waiter comes or
+//! the last waiter leaves.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::{Select, SendTimeoutError, TryRecvError, TrySendError, never};

@@ -22,7 +22,7 @@
 //!
 //! # From block to block
 //! A sender that takes the last slot of a block moves `tail` to an offset that is the block's
-//! capacity. Nobody moves the word from there, except this sender: it stores the new block, and
+//! capacity. No other thread moves the word from there: the sender stores the new block, and
 //! then adds what leads to offset 0 (and to the other size). Others wait for that. It then links
 //! the new block behind the old one, and the receiver of the last slot does the same with `head`,
 //! once it sees the link.
@@ -62,13 +62,14 @@
 //! for a sender that goes from block to block.
 
 mod block;
+mod memory;
 
-use super::ring::{Attempt, drop_all};
+use super::ring::Attempt;
 use crate::prim::{
     AtomicPtr, AtomicU64, Backoff,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
-use block::{Block, EMPTY, FULL, READ, caps, wait_for};
+use block::{Block, FULL, READ, caps, wait_for};
 use std::ptr;
 
 /// A flag: this end belongs to the holder of the channel's lock.
@@ -134,7 +135,7 @@ impl<T> End<T> {
     fn go_on(&self, word: u64, next: *mut Block<T>, is_big: bool) {
         self.block.store(next, Release);
         // From the capacity to 0, and from one size to the other. No step crosses a field, so flags
-        // that are set meanwhile stay.
+        // that others set at that time stay.
         let there = flag_if(is_big);
         let here = (Chain::<T>::cap(word) * OFFSET) + (word & BIG);
         self.word.fetch_add(there.wrapping_sub(here), Release);
@@ -202,7 +203,7 @@ impl<T> Chain<T> {
     unsafe fn push_unless(&self, flags: u64, elem: *const T) -> Attempt {
         let backoff = Backoff::new();
         let mut tail = self.tail.word.load(Acquire);
-        // A block to go on with. It must be there before the last slot is taken, so that others do
+        // A block to continue with. It must be there before the last slot is taken, so that others do
         // not wait for an allocation.
         let mut next: *mut Block<T> = ptr::null_mut();
         let attempt = loop {
@@ -260,25 +261,7 @@ impl<T> Chain<T> {
         attempt
     }
 
-    /// Returns a block for the values after that of `tail`, the last one in its block.
-    #[cold]
-    fn block_after(&self, tail: u64) -> *mut Block<T> {
-        let waiting = ahead(self.head.end.word.load(Relaxed), tail);
-        let is_big = Self::LARGE > Self::SMALL && waiting > Self::LARGE.cast_signed();
-        let spare = self.head.spare.swap(ptr::null_mut(), Acquire);
-        if !spare.is_null() {
-            // SAFETY: the spare block is alive, and ours since we have taken it.
-            unsafe {
-                if Block::is_big(spare) == is_big {
-                    return spare;
-                }
-                Block::dealloc(spare);
-            }
-        }
-        Block::alloc(is_big)
-    }
-
-    /// Goes on with `next` after the last slot of `block` has been taken.
+    /// Continues with `next` after the last slot of `block` has been taken.
     ///
     /// # Safety
     /// The caller has moved the tail from `tail`, the last position in `block`. `next` is a new
@@ -391,7 +374,7 @@ impl<T> Chain<T> {
         ahead(head, self.head.seen.load(Acquire)) > 0
     }
 
-    /// Goes on with the block after `block`, of which the last slot has been taken. Returns its flag.
+    /// Continues with the block after `block`, of which the last slot was taken. Returns its flag.
     ///
     /// # Safety
     /// The caller has moved the head from `head`, the last position in `block`.
@@ -412,87 +395,6 @@ impl<T> Chain<T> {
             let is_big = Block::is_big(next);
             self.head.end.go_on(head, next, is_big);
             flag_if(is_big)
-        }
-    }
-
-    /// Ends the use of a block.
-    ///
-    /// # Safety
-    /// The caller has moved the head from the last position of `block`, at offset `last`, and has
-    /// taken the value.
-    #[cold]
-    unsafe fn retire(&self, block: *mut Block<T>, last: u64) {
-        // SAFETY: caller's clause: the position is the caller's, so the block is alive. No sender
-        // uses it: the values before this one are taken by receivers that have seen `FULL`, and the
-        // sender of the last one has stored that after the link. So all others that use it are
-        // receivers of the slots before the last one.
-        unsafe {
-            (*Block::slot(block, last)).state.store(EMPTY, Relaxed);
-            Block::renew(block, last);
-        }
-        self.keep(block);
-    }
-
-    /// Keeps a block, the caller's own, for the next sender that needs one, or frees it.
-    #[cold]
-    fn keep(&self, block: *mut Block<T>) {
-        let spare = &self.head.spare;
-        let kept = spare.load(Relaxed).is_null()
-            && spare
-                .compare_exchange(ptr::null_mut(), block, Release, Relaxed)
-                .is_ok();
-        if !kept {
-            // SAFETY: the block is the caller's own.
-            unsafe { Block::dealloc(block) };
-        }
-    }
-
-    /// Puts a small block in the place of a big one, if no value is left in the chain. `flags` are
-    /// those that forbid the caller to move the head.
-    #[cold]
-    fn give_back(&self, flags: u64) {
-        let head = self.head.end.word.load(Acquire);
-        let tail = self.tail.word.load(Acquire);
-        let is_last = |word| offset_of(word) == Self::cap(word);
-        if head & BIG == 0
-            || (head | tail) & flags != 0
-            || !same_count(head, tail)
-            || is_last(head)
-            || is_last(tail)
-        {
-            return;
-        }
-        let small = Block::alloc(false);
-        // From the next position to the end of the block: nobody moves the word from there.
-        let used = offset_of(head);
-        let step = (Self::LARGE - used) * OFFSET;
-        let moved = |word: &AtomicU64, from: u64| {
-            word.compare_exchange(from, from + step, AcqRel, Relaxed)
-                .is_ok()
-        };
-        let head_is_ours = moved(&self.head.end.word, head);
-        if !head_is_ours || !moved(&self.tail.word, tail) {
-            if head_is_ours {
-                self.head.end.word.fetch_sub(step, Release);
-            }
-            // SAFETY: the block is ours, since we have not stored it anywhere.
-            unsafe { Block::dealloc(small) };
-            return;
-        }
-        let big = self.head.end.block.load(Relaxed);
-        self.tail.go_on(tail, small, false);
-        self.head.end.go_on(head, small, false);
-        // SAFETY: both ends were at the same position of this block, and have left it. So only
-        // receivers of the slots before that position use it: the senders of these slots have
-        // stored `FULL`, and the last slot has not been taken.
-        unsafe {
-            Block::renew(big, used);
-            Block::dealloc(big);
-        }
-        let spare = self.head.spare.swap(ptr::null_mut(), Acquire);
-        if !spare.is_null() {
-            // SAFETY: the block is alive, and ours since we have taken it.
-            unsafe { Block::dealloc(spare) };
         }
     }
 
@@ -549,61 +451,6 @@ impl<T> Chain<T> {
     /// Makes all later sends fail. Called under the lock.
     pub(crate) fn close(&self) {
         self.tail.word.fetch_or(CLOSED, AcqRel);
-    }
-}
-
-/// The blocks of a chain that no one uses any more. They are freed even if a value's destructor
-/// panics.
-struct Rest<T> {
-    first: *mut Block<T>,
-    spare: *mut Block<T>,
-}
-
-impl<T> Drop for Rest<T> {
-    fn drop(&mut self) {
-        // SAFETY: the chain is gone, and its blocks were its own. Each is freed after its link has
-        // been read.
-        unsafe {
-            while !self.first.is_null() {
-                let block = self.first;
-                self.first = (*block).next.load(Relaxed);
-                Block::dealloc(block);
-            }
-            if !self.spare.is_null() {
-                Block::dealloc(self.spare);
-            }
-        }
-    }
-}
-
-impl<T> Drop for Chain<T> {
-    fn drop(&mut self) {
-        let mut block = self.head.end.block.load(Relaxed);
-        let _rest = Rest {
-            first: block,
-            spare: self.head.spare.load(Relaxed),
-        };
-        let mut head = self.head.end.word.load(Relaxed);
-        let tail = self.tail.word.load(Relaxed);
-        drop_all(|| {
-            if same_count(head, tail) {
-                return false;
-            }
-            // SAFETY: we have exclusive access, so no other thread is in a step, all slots from head
-            // to tail are full, and each block has a link if its last slot is full. We moved past
-            // this slot before its value's destructor runs, so the destructor runs once, whatever
-            // it does.
-            unsafe {
-                let slot = Block::slot(block, offset_of(head));
-                head = head.wrapping_add(ONE);
-                if offset_of(head) == Self::cap(head) {
-                    block = (*block).next.load(Relaxed);
-                    head = (head & !(OFFSETS | BIG)) | flag_if(Block::is_big(block));
-                }
-                (*slot).value.with_mut(|place| (*place).assume_init_drop());
-            }
-            true
-        });
     }
 }
 

@@ -5,6 +5,7 @@
 //! goroutines or plain threads, in any mixture.
 
 mod at;
+mod buffer;
 pub(crate) mod chain;
 mod counter;
 mod direction;

@@ -251,7 +251,7 @@ fn receiver_waits<const N: usize>(before: u32, senders: u32) {
 #[test]
 fn chain_a_receiver_does_not_wait_beside_a_value() {
     explore_all(|| receiver_waits::<SMALL>(0, 1));
-    // The sender goes from block to block meanwhile.
+    // The sender goes from block to block.
     explore_all(|| receiver_waits::<SMALL>(1, 1));
     explore_all(|| receiver_waits::<LARGE>(0, 1));
     explore_large(|| receiver_waits::<LARGE>(0, 2));

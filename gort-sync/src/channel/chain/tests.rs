@@ -52,7 +52,7 @@ fn fills_and_drains<T>(value: impl Fn(u32) -> T, is: impl Fn(T, u32) -> bool) {
 }
 
 #[test]
-fn fills_drains_and_goes_on() {
+fn fills_drains_and_continues() {
     fills_and_drains(|n| n, |value, n| value == n);
     fills_and_drains(Box::new, |value, n| *value == n);
     fills_and_drains(|n| n as u8, |value, n| value == n as u8);
