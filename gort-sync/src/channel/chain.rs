@@ -203,8 +203,8 @@ impl<T> Chain<T> {
     unsafe fn push_unless(&self, flags: u64, elem: *const T) -> Attempt {
         let backoff = Backoff::new();
         let mut tail = self.tail.word.load(Acquire);
-        // A block to continue with. It must be there before the last slot is taken, so that others do
-        // not wait for an allocation.
+        // A block to continue with. It must be there before the last slot is taken, so that others
+        // do not wait for an allocation.
         let mut next: *mut Block<T> = ptr::null_mut();
         let attempt = loop {
             if tail & flags != 0 {

@@ -19,7 +19,7 @@ pub(super) const FULL: u8 = 1;
 pub(super) const READ: u8 = 2;
 
 /// One slot.
-pub(super) struct Slot<T> {
+pub(super) struct ChainSlot<T> {
     pub(super) state: AtomicU8,
     pub(super) value: DataCell<MaybeUninit<T>>,
 }
@@ -30,7 +30,7 @@ pub(super) struct Block<T> {
     pub(super) next: AtomicPtr<Block<T>>,
     is_big: bool,
     /// Makes the header as aligned as a slot, so that slots can begin at its end.
-    _align: [Slot<T>; 0],
+    _align: [ChainSlot<T>; 0],
 }
 
 /// The number of slots in a small block of values of this size, and in a big one. Both are below
@@ -40,7 +40,7 @@ pub(super) const fn caps<T>() -> (u64, u64) {
     if cfg!(loom) {
         return if size_of::<T>() > 64 { (1, 2) } else { (2, 3) };
     }
-    let slot = size_of::<Slot<T>>() as u64;
+    let slot = size_of::<ChainSlot<T>>() as u64;
     let small = at_least_1(512 / slot, 15);
     let big = at_least_1(16 * 1024 / slot, 1023);
     (small, big)
@@ -72,7 +72,7 @@ impl<T> Block<T> {
                 _align: [],
             });
             for i in 0..Self::cap_of(is_big) {
-                Self::slot(block, i).write(Slot {
+                Self::slot(block, i).write(ChainSlot {
                     state: AtomicU8::new(EMPTY),
                     value: DataCell::new(MaybeUninit::uninit()),
                 });
@@ -127,10 +127,10 @@ impl<T> Block<T> {
     /// # Safety
     /// `block` came from `alloc` and is alive, and `index` is below its capacity.
     #[inline(always)]
-    pub(super) unsafe fn slot(block: *mut Self, index: u64) -> *mut Slot<T> {
+    pub(super) unsafe fn slot(block: *mut Self, index: u64) -> *mut ChainSlot<T> {
         // SAFETY: caller's clauses: the slot is inside the allocation, in which the slots begin at
         // the end of the header (`layout`).
-        unsafe { block.add(1).cast::<Slot<T>>().add(index as usize) }
+        unsafe { block.add(1).cast::<ChainSlot<T>>().add(index as usize) }
     }
 
     const fn cap_of(is_big: bool) -> u64 {
@@ -139,7 +139,7 @@ impl<T> Block<T> {
     }
 
     fn layout(is_big: bool) -> Layout {
-        let slots = Layout::array::<Slot<T>>(Self::cap_of(is_big) as usize);
+        let slots = Layout::array::<ChainSlot<T>>(Self::cap_of(is_big) as usize);
         match slots.and_then(|slots| Layout::new::<Self>().extend(slots)) {
             Ok((layout, offset)) => {
                 debug_assert_eq!(offset, size_of::<Self>());

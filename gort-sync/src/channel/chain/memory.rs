@@ -76,7 +76,8 @@ impl<T> Chain<T> {
             return;
         }
         let small = Block::alloc(false);
-        // From the next position to the end of the block, from where no other thread moves the word.
+        // From the next position to the end of the block, from where no other thread moves the
+        // word.
         let used = offset_of(head);
         let step = (Self::LARGE - used) * OFFSET;
         let moved = |word: &AtomicU64, from: u64| {
@@ -148,9 +149,9 @@ impl<T> Drop for Chain<T> {
                 return false;
             }
             // SAFETY: we have exclusive access, so no other thread is in a step, all slots from
-            // head to tail are full, and each block has a link if its last slot is full. We moved past
-            // this slot before its value's destructor runs, so the destructor runs once, whatever
-            // it does.
+            // head to tail are full, and each block has a link if its last slot is full. We moved
+            // past this slot before its value's destructor runs, so the destructor runs once,
+            // whatever it does.
             unsafe {
                 let slot = Block::slot(block, offset_of(head));
                 head = head.wrapping_add(ONE);
