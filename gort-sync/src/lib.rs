@@ -29,8 +29,9 @@
 //! channel/   iter error              receivers as iterators · the errors of channel operations
 //! channel/   at done timer           channels of one instant · of a context · of a timer
 //! channel/   counter reserve ops     counting handles · reserving a send · send and receive
-//! channel/   hchan ring backlog      the channel · its buffer, used without the lock · unbounded
-//! channel/   slots                   the memory of that buffer
+//! channel/   hchan buffer ring       the channel · its buffer · if bounded, used without the lock
+//! channel/chain/ block memory        unbounded, used without the lock: blocks · where they go
+//! channel/   slots                   the memory of the ring
 //! channel/   membership hint         which bubble may use it · what can be seen without the lock
 //! lookout                            waiting until a look sees something
 //! contention                         what the profile of locks records

@@ -184,6 +184,47 @@ atomics! {
     AtomicUsize(usize): fetch_add fetch_sub;
 }
 
+/// An `AtomicPtr` with a check that it is alive.
+#[derive(Debug)]
+pub(crate) struct AtomicPtr<T>(loom::sync::atomic::AtomicPtr<T>, Alive);
+
+impl<T> AtomicPtr<T> {
+    #[track_caller]
+    pub(crate) fn new(value: *mut T) -> Self {
+        Self(loom::sync::atomic::AtomicPtr::new(value), Alive::new())
+    }
+
+    #[track_caller]
+    pub(crate) fn load(&self, order: Ordering) -> *mut T {
+        self.1.check();
+        self.0.load(order)
+    }
+
+    #[track_caller]
+    pub(crate) fn store(&self, value: *mut T, order: Ordering) {
+        self.1.check();
+        self.0.store(value, order);
+    }
+
+    #[track_caller]
+    pub(crate) fn swap(&self, value: *mut T, order: Ordering) -> *mut T {
+        self.1.check();
+        self.0.swap(value, order)
+    }
+
+    #[track_caller]
+    pub(crate) fn compare_exchange(
+        &self,
+        old: *mut T,
+        new: *mut T,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<*mut T, *mut T> {
+        self.1.check();
+        self.0.compare_exchange(old, new, success, failure)
+    }
+}
+
 /// Allocates `n` values, made by `zero`: loom's atomics and cells cannot be zeroed memory.
 ///
 /// # Safety

@@ -1,6 +1,6 @@
-//! Stress of bounded channels with seeds: operations that need no lock, operations that do, and the
-//! moments in which a channel changes from one kind to the other because a waiter comes or the last
-//! waiter leaves.
+//! Stress of channels with a buffer, with seeds: operations that need no lock, operations that do,
+//! and the moments in which a channel changes from one kind to the other because a waiter comes or
+//! the last waiter leaves.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::channel::{Select, SendTimeoutError, TryRecvError, TrySendError, never};
@@ -15,7 +15,13 @@ use std::thread;
 
 /// How long each process runs.
 const TIME: Duration = Duration::from_secs(1);
-const CAPS: [usize; 5] = [1, 2, 3, 7, 64];
+/// Capacities; `None` is an unbounded channel.
+const CAPS: [Option<usize>; 7] = [Some(1), Some(2), Some(3), Some(7), Some(64), None, None];
+
+/// Returns a channel with this capacity.
+fn channel<T>(cap: Option<usize>) -> (Sender<T>, Receiver<T>) {
+    cap.map_or_else(unbounded, bounded)
+}
 
 /// The sender, the number that the sender gave it, and the counter of its drops.
 struct Value(
@@ -171,17 +177,22 @@ fn receive(rx: &Receiver<Value>, ways: Ways, random: &mut Random) -> Result<Opti
 /// Runs one channel from its beginning to its end. `context` says how to repeat it.
 fn round(random: &mut Random, context: &str) {
     let (alive, made) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let cap = CAPS[random.below(5) as usize];
+    let cap = CAPS[random.below(CAPS.len() as u64) as usize];
     let ways = [TRY_ONLY, PLAIN, ALL, ALL][random.below(4) as usize];
     let (n_senders, n_receivers) = (1 + random.below(5) as usize, 1 + random.below(5) as usize);
     // In some rounds a goroutine closes the channel, in some the receivers leave early.
     let (close, leave) = (random.below(4) == 0, random.below(4) == 0);
-    // Short rounds end often.
-    let most_values = [20, 200][random.below(2) as usize];
+    // Short rounds end often. An unbounded channel has blocks of two sizes, which take more values.
+    let sizes: &[u64] = if cap.is_some() {
+        &[20, 200]
+    } else {
+        &[20, 200, 4_000]
+    };
+    let most_values = sizes[random.below(sizes.len() as u64) as usize];
     let context = format!(
-        "{context}: capacity {cap}, {ways:?}, {n_senders} to {n_receivers}, close {close}, leave {leave}"
+        "{context}: capacity {cap:?}, {ways:?}, {n_senders} to {n_receivers}, close {close}, leave {leave}"
     );
-    let (tx, rx) = bounded(cap);
+    let (tx, rx) = channel(cap);
     let senders: Vec<_> = (0..n_senders)
         .map(|me| {
             let (tx, alive, made) = (tx.clone(), alive.clone(), made.clone());
@@ -233,7 +244,7 @@ fn round(random: &mut Random, context: &str) {
         let tx = tx.clone();
         start(random, move |mut random| {
             gort::time::sleep(Duration::from_micros(random.below(2000)));
-            assert!(tx.len() <= cap);
+            assert!(tx.len() <= cap.unwrap_or(4_000 * 5));
             tx.close();
             Seen::default()
         })
@@ -298,12 +309,14 @@ claims! {
         assert_eq!(goroutines().len(), 1);
     }
 
-    // FI02: a sender and a receiver wait in turns, so that each end of the ring is given back and
+    // FI02: a sender and a receiver wait in turns, so that each end of the buffer is given back and
     // taken again all the time.
     fn no_wake_up_is_lost_where_the_ring_is_given_back_and_taken_again() {
         for cap in CAPS {
-            let (there, here) = bounded::<u64>(cap);
-            let (back, again) = bounded::<u64>(cap);
+            let (there, here) = channel::<u64>(cap);
+            let (back, again) = channel::<u64>(cap);
+            // Of an unbounded channel, so many that both sizes of blocks are used.
+            let cap = cap.unwrap_or(1_500) as u64;
             let echo = spawn(move || {
                 let mut random = Random::new(7);
                 while let Ok(value) = here.recv() {
@@ -313,12 +326,13 @@ claims! {
                     back.send(value).unwrap();
                 }
             });
-            let mut random = Random::new(cap as u64);
+            let mut random = Random::new(cap);
+            let values = 3_000 + 20 * cap;
             let (mut sent, mut received) = (0, 0);
-            while received < 3_000 {
+            while received < values {
                 // Bursts of all lengths: one value, a full channel, and more.
-                let burst = 1 + random.below(2 * cap as u64);
-                for _ in 0..burst.min(3_000 - sent) {
+                let burst = 1 + random.below(2 * cap);
+                for _ in 0..burst.min(values - sent) {
                     there.send(sent).unwrap();
                     sent += 1;
                 }
@@ -336,7 +350,7 @@ claims! {
     // two channels is never empty.
     fn a_free_ring_is_seen_by_a_goroutine_that_polls_several() {
         for cap in CAPS {
-            let ((a_tx, a), (b_tx, b)) = (bounded(cap), bounded(cap));
+            let ((a_tx, a), (b_tx, b)) = (channel(cap), channel(cap));
             a_tx.send(()).unwrap();
             let stop = Arc::new(AtomicUsize::new(0));
             let poller = go!(clone [a, b, stop]; {
@@ -360,7 +374,7 @@ claims! {
                 }
             }
             stop.store(1, SeqCst);
-            assert_eq!(poller.join().ok(), Some(0), "capacity {cap}");
+            assert_eq!(poller.join().ok(), Some(0), "capacity {cap:?}");
         }
     }
 }

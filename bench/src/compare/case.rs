@@ -173,6 +173,10 @@ fn all() -> Vec<Case> {
         PerOp mpsc_unbuf "100 senders, one receiver, rendezvous":
             Gort = 2 * M, Go = M, May = 200 * K, May/native = M, Tokio = 400 * K, Tokio/mpsc1 = M,
             Threads = 50 * K;
+        PerOp spsc_unbounded "one sender, one receiver, unbounded channel":
+            Gort = 4 * M, May = 2 * M, Tokio = 2 * M, Tokio/flume = 2 * M, Threads = 3 * M;
+        PerOp mpmc_unbounded "8 senders, 8 receivers, unbounded channel":
+            Gort = 4 * M, May = M, Tokio = M, Tokio/flume = M, Threads = 2 * M;
         PerOp try_uncontended "send and receive, one goroutine, channel of 8":
             Gort = 8 * M, Go = 8 * M, May = M, May/native = 3 * M, Tokio = 3 * M, Tokio/flume = 5 * M,
             Threads = 8 * M;

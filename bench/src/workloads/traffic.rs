@@ -5,11 +5,15 @@ use bench_common::{Figures, check, triangle};
 use gort::prelude::*;
 use std::time::Instant;
 
-pub(super) fn fan(n: u64, senders: u64, receivers: u64, cap: usize) -> Figures {
+pub(super) fn fan(
+    n: u64,
+    senders: u64,
+    receivers: u64,
+    (tx, rx): (Sender<u64>, Receiver<u64>),
+) -> Figures {
     let each = n / senders;
     let (mut sum, mut count) = (0, 0);
     let start = Instant::now();
-    let (tx, rx) = bounded(cap);
     let sending: Vec<_> = (0..senders)
         .map(|_| go!(clone [tx]; move || send_all(&tx, each)))
         .collect();

@@ -20,12 +20,14 @@ use std::marker::PhantomData;
 use std::process;
 use std::ptr::NonNull;
 
+/// The counts come first, away from what changes under the channel's lock (`hchan.rs`).
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Counted<T> {
     senders: AtomicUsize,
     receivers: AtomicUsize,
-    one_half_gone: AtomicBool,
     chan: Hchan<T>,
+    one_half_gone: AtomicBool,
 }
 
 /// One half of a channel: all its senders, or all its receivers.

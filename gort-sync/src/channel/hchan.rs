@@ -8,14 +8,15 @@
 //!    the buffer holds a value, no waiter is in `recvq`. The buffer of a rendezvous channel has no
 //!    room.
 //! 3. Once `closed` is set, both queues are empty, and the buffer only shrinks.
-//! 4. `recv_hint` is false only if the buffer is empty, no sender waits and the channel is open. It
-//!    is written under the lock and read without it.
-//! 5. In a bubble's channel the ring is always arrested and `recv_hint` is always true. So every
+//! 4. `recv_hint` of a rendezvous channel is false only if no sender waits and the channel is open.
+//!    It is written under the lock and read without it.
+//! 5. In a bubble's channel the buffer is always arrested and `recv_hint` is always true. So every
 //!    operation takes the lock, and checks before that whether the caller may use the channel
 //!    (`membership.rs`). Other channels pay nothing for the check.
-//! 6. While a receiver waits, the ring's tail is arrested; while a sender waits, both ends are
-//!    (`ring.rs`). So no operation can overtake a waiter without taking the lock. The ends stay
-//!    arrested for some operations after that ([`QUIET_OPS`]).
+//! 6. While a receiver waits, the buffer's tail is arrested; while a sender waits, which happens
+//!    only at a ring, both ends are (`ring.rs`, `chain.rs`). So no operation can overtake a waiter
+//!    without taking the lock. The ends stay arrested for some operations after that
+//!    ([`QUIET_OPS`]).
 //!
 //! A sender that finds a parked receiver writes the value straight to the receiver's stack. A
 //! receiver that finds the buffer full takes its head and moves the first parked sender's value to
@@ -25,20 +26,20 @@
 //! channel stays alive because the caller holds a handle. A receiver that is woken without a value
 //! tries again: either the channel was closed, or a promise was given up.
 //!
-//! # Why no wake-up is lost although the ring needs no lock
+//! # Why no wake-up is lost although the buffer needs no lock
 //! A receiver that is about to wait takes the lock, arrests the tail and tries once more. If a
 //! send's compare-and-swap came before the arrest, that attempt sees the value. If it comes after
 //! the arrest it fails; the sender then takes the lock and finds the receiver in the queue, or
-//! gone. A select holds the locks of all its channels, and each ring stays arrested until the
+//! gone. A select holds the locks of all its channels, and each buffer stays arrested until the
 //! select has looked at every channel. In effect, it looks at all of them at one moment.
 //!
 //! # Orderings
-//! In rendezvous and unbounded channels everything is under the lock except `recv_hint`, a release
-//! store that is read by an acquire load (`hint.rs`). A poll that reads an old `false` is ordered
-//! before the send that would make it `true`. A poll that *follows* such a send, in the same
-//! goroutine or through any synchronisation, sees `true`. The ring's orderings are in `ring.rs`.
+//! In rendezvous channels everything is under the lock except `recv_hint`, a release store that is
+//! read by an acquire load (`hint.rs`). A poll that reads an old `false` is ordered before the send
+//! that would make it `true`. A poll that *follows* such a send, in the same goroutine or through
+//! any synchronisation, sees `true`. The buffers' orderings are in `ring.rs` and `chain.rs`.
 
-use super::backlog::Backlog;
+use super::chain::Chain;
 use super::direction::Direction;
 use super::ring::{Attempt, Ring, drop_all};
 use crate::prim::{AtomicBool, Ordering::Release};
@@ -50,26 +51,30 @@ use std::fmt;
 use std::mem::MaybeUninit;
 
 /// A channel with its buffer and its waiters.
+///
+/// The two buffers, which are only read, come first. What changes under the lock is as far from
+/// them as room allows, so that it is mostly in another cache line.
+#[repr(C)]
 pub(crate) struct Hchan<T> {
-    /// The buffer of a bounded channel. A rendezvous channel has none; an unbounded channel has its
-    /// buffer in the state. The ring is boxed because its words have cache lines of their own and
-    /// programs have many small channels (`sieve` ran at half the speed with the ring inline).
+    /// The buffer of a bounded channel. A rendezvous channel has none. The ring is boxed because
+    /// its words have cache lines of their own and programs have many small channels (`sieve` ran
+    /// at half the speed with the ring inline).
     ring: Option<Box<Ring<T>>>,
+    /// The buffer of an unbounded channel.
+    chain: Option<Box<Chain<T>>>,
+    _apart: [usize; 3],
+    pub(super) state: WaitLock<ChanState>,
     pub(super) recv_hint: AtomicBool,
-    pub(super) unbounded: bool,
-    pub(super) state: WaitLock<ChanState<T>>,
 }
 
-/// Number of operations under the lock, with no waiter left, after which the ring is released.
-/// Arresting the ring is a read-modify-write, so in a channel where each value is waited for
+/// Number of operations under the lock, with no waiter left, after which the buffer is released.
+/// Arresting it is a read-modify-write, so in a channel where each value is waited for
 /// (`pingpong_buf1`) the lock alone is cheaper.
 const QUIET_OPS: u32 = 4;
 
 /// What the lock protects. Code with a `&mut ChanState` holds that channel's lock, and passes it
 /// only to that channel's methods.
-pub(crate) struct ChanState<T> {
-    /// The buffer of an unbounded channel; empty in other channels.
-    buf: Backlog<T>,
+pub(crate) struct ChanState {
     pub(super) closed: bool,
     /// Places in the ring that are promised to senders that have been chosen and will bring their
     /// values later. While this is not 0 the ring's tail is arrested.
@@ -80,7 +85,7 @@ pub(crate) struct ChanState<T> {
     sendq: WaitQueue,
 }
 
-impl<T> ChanState<T> {
+impl ChanState {
     /// Returns the queue in which senders, or receivers, wait.
     pub(super) fn queue(&mut self, direction: Direction) -> &mut WaitQueue {
         match direction {
@@ -93,8 +98,8 @@ impl<T> ChanState<T> {
 // SAFETY: apart from atomics a channel holds values, which move with it.
 unsafe impl<T: Send> Send for Hchan<T> {}
 // SAFETY: the state, with the records and values that it points to, is accessed only under the
-// lock. A value in the ring is accessed only by the thread that owns its slot (`ring.rs`). So
-// values are moved between threads, never shared, and `T: Send` is enough.
+// lock. A value in a buffer is accessed only by the thread that owns its slot (`ring.rs`,
+// `chain.rs`). So values are moved between threads, never shared, and `T: Send` is enough.
 unsafe impl<T: Send> Sync for Hchan<T> {}
 
 /// The outcome of an attempt under the lock.
@@ -124,26 +129,27 @@ impl<T> Hchan<T> {
                 None => panic!("channel of capacity {cap}: size out of range"),
             }
         });
-        Self::with_buffer(home, ring, false)
+        Self::with_buffer(home, ring, None)
     }
 
     pub(crate) fn unbounded() -> Self {
-        Self::with_buffer(Home::here(), None, true)
+        Self::with_buffer(Home::here(), None, Some(Box::new(Chain::new())))
     }
 
-    fn with_buffer(home: Home, ring: Option<Box<Ring<T>>>, unbounded: bool) -> Self {
+    fn with_buffer(home: Home, ring: Option<Box<Ring<T>>>, chain: Option<Box<Chain<T>>>) -> Self {
         let in_bubble = home != Home::OUTSIDE;
-        if let (true, Some(ring)) = (in_bubble, &ring) {
-            ring.arrest();
+        if in_bubble {
+            ring.iter().for_each(|ring| ring.arrest());
+            chain.iter().for_each(|chain| chain.arrest());
         }
         Self {
             ring,
+            chain,
+            _apart: [0; 3],
             recv_hint: AtomicBool::new(in_bubble),
-            unbounded,
             state: WaitLock::new(
                 home,
                 ChanState {
-                    buf: Backlog::new(),
                     closed: false,
                     promised: 0,
                     quiet_ops: 0,
@@ -156,18 +162,34 @@ impl<T> Hchan<T> {
 
     /// Takes the lock.
     #[inline]
-    pub(super) fn lock(&self) -> Held<'_, ChanState<T>> {
+    pub(super) fn lock(&self) -> Held<'_, ChanState> {
         self.state.lock()
     }
 
     /// Returns the capacity, or `None` for an unbounded channel.
     pub(crate) fn capacity(&self) -> Option<usize> {
-        (!self.unbounded).then(|| self.ring().map_or(0, Ring::cap))
+        (!self.is_unbounded()).then(|| self.ring().map_or(0, Ring::cap))
     }
 
     #[inline(always)]
     pub(crate) fn ring(&self) -> Option<&Ring<T>> {
         self.ring.as_deref()
+    }
+
+    #[inline(always)]
+    pub(crate) fn chain(&self) -> Option<&Chain<T>> {
+        self.chain.as_deref()
+    }
+
+    #[inline]
+    pub(super) fn is_unbounded(&self) -> bool {
+        self.chain.is_some()
+    }
+
+    /// Returns whether the channel has no buffer.
+    #[inline]
+    fn is_rendezvous(&self) -> bool {
+        self.ring.is_none() && self.chain.is_none()
     }
 
     /// Returns what the lock protects, for an arm of a select.
@@ -176,83 +198,30 @@ impl<T> Hchan<T> {
     /// The select that calls the arm holds the lock, and no other reference returned by this
     /// function is in use.
     #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
-    pub(crate) unsafe fn state(&self) -> &mut ChanState<T> {
+    pub(crate) unsafe fn state(&self) -> &mut ChanState {
         // SAFETY: caller's clauses: the lock is held, and this is the only reference.
         unsafe { self.state.held() }
     }
 
-    /// Called after every change under the lock: updates `recv_hint`, and may release the ring.
+    /// Called after every change under the lock: updates `recv_hint`, or may release the buffer.
     #[inline]
-    pub(super) fn publish(&self, state: &mut ChanState<T>) {
+    pub(super) fn publish(&self, state: &mut ChanState) {
         let sender_waits = !state.sendq.is_empty();
         if self.home() != Home::OUTSIDE {
             return;
         }
-        if let Some(ring) = self.ring() {
-            // A closed channel keeps no promise, so receivers need not stop for promised places.
-            if state.closed {
-                ring.release();
-            } else if sender_waits || !state.recvq.is_empty() || state.promised != 0 {
-                state.quiet_ops = 0;
-            } else {
-                state.quiet_ops += 1;
-                if state.quiet_ops >= QUIET_OPS {
-                    state.quiet_ops = 0;
-                    ring.release();
-                }
-            }
+        if self.is_rendezvous() {
+            self.recv_hint.store(state.closed || sender_waits, Release);
+        // A closed channel keeps no promise, so receivers need not stop for promised places.
+        } else if state.closed {
+            self.release();
+        } else if sender_waits || !state.recvq.is_empty() || state.promised != 0 {
+            state.quiet_ops = 0;
         } else {
-            let hint = !state.buf.is_empty() || state.closed || sender_waits;
-            self.recv_hint.store(hint, Release);
-        }
-    }
-
-    /// Moves the value at `elem` to the end of the buffer if there is room. If it returns false,
-    /// both ends of the ring are arrested, so there is no room until the lock is released.
-    ///
-    /// # Safety
-    /// The channel is open; `elem` points to a value that is the caller's to move.
-    #[inline]
-    unsafe fn buffer_push(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
-        // SAFETY: the caller holds the lock, since it has the state, and the tail is arrested
-        // before the ring is used as arrested. The caller guarantees that the channel is open, and
-        // that `elem` is a value to move.
-        unsafe {
-            if let Some(ring) = &self.ring {
-                ring.arrest_tail();
-                return ring.has_room_beside(state.promised) && ring.push_arrested(elem);
-            }
-            if self.unbounded {
-                state.buf.push(elem.read());
-            }
-        }
-        self.unbounded
-    }
-
-    /// Moves the buffer's first value to `elem` if there is one. If it returns false, the ring's
-    /// tail is arrested, so no value can arrive until the lock is released.
-    ///
-    /// # Safety
-    /// `elem` is a place for a `T`.
-    #[inline]
-    unsafe fn buffer_pop(&self, state: &mut ChanState<T>, elem: *mut T) -> bool {
-        // SAFETY: caller's clause: `elem` is a place. The caller holds the lock, since it has the
-        // state, and `Slow` means that the head is arrested.
-        unsafe {
-            if let Some(ring) = &self.ring {
-                ring.arrest_tail();
-                return match ring.pop(elem) {
-                    Attempt::Done => true,
-                    Attempt::Slow => ring.pop_arrested(elem),
-                    Attempt::NotReady | Attempt::Closed => false,
-                };
-            }
-            match state.buf.pop() {
-                Some(value) => {
-                    elem.write(value);
-                    true
-                }
-                None => false,
+            state.quiet_ops += 1;
+            if state.quiet_ops >= QUIET_OPS {
+                state.quiet_ops = 0;
+                self.release();
             }
         }
     }
@@ -264,7 +233,7 @@ impl<T> Hchan<T> {
     #[inline]
     pub(crate) unsafe fn try_send_locked(
         &self,
-        state: &mut ChanState<T>,
+        state: &mut ChanState,
         elem: *mut T,
         wakes: &Wakes,
     ) -> Tried {
@@ -299,7 +268,7 @@ impl<T> Hchan<T> {
     #[inline]
     pub(crate) unsafe fn try_recv_locked(
         &self,
-        state: &mut ChanState<T>,
+        state: &mut ChanState,
         elem: *mut T,
         wakes: &Wakes,
         may_wait: Option<MayWait>,
@@ -344,7 +313,7 @@ impl<T> Hchan<T> {
     /// freed by the caller: the buffer was full before, and since a sender waited, no other
     /// operation can have taken a value or filled the place.
     #[inline]
-    pub(super) fn admit_sender(&self, state: &mut ChanState<T>, wakes: &Wakes) {
+    pub(super) fn admit_sender(&self, state: &mut ChanState, wakes: &Wakes) {
         let Some(won) = state.sendq.dequeue_partner(wakes) else {
             return;
         };
@@ -364,8 +333,8 @@ impl<T> Hchan<T> {
 
     /// Returns true if a send would not wait. If this is false, it cannot become true without the
     /// lock being taken.
-    pub(crate) fn can_send_locked(&self, state: &ChanState<T>) -> bool {
-        if state.closed || self.unbounded || state.recvq.has_partner() {
+    pub(crate) fn can_send_locked(&self, state: &ChanState) -> bool {
+        if state.closed || self.is_unbounded() || state.recvq.has_partner() {
             return true;
         }
         let Some(ring) = &self.ring else { return false };
@@ -377,9 +346,13 @@ impl<T> Hchan<T> {
 
     /// Returns true if a receive would not wait. If this is false, it cannot become true without
     /// the lock being taken.
-    pub(crate) fn can_recv_locked(&self, state: &ChanState<T>) -> bool {
-        if state.closed || !state.buf.is_empty() || state.sendq.has_partner() {
+    pub(crate) fn can_recv_locked(&self, state: &ChanState) -> bool {
+        if state.closed || state.sendq.has_partner() {
             return true;
+        }
+        if let Some(chain) = &self.chain {
+            chain.arrest_tail();
+            return chain.len() != 0;
         }
         let Some(ring) = &self.ring else { return false };
         ring.len() != 0 || {
@@ -393,12 +366,7 @@ impl<T> Hchan<T> {
     /// # Safety
     /// The lock has been held since the operation was found to be impossible. The record is in no
     /// queue; the record and its word stay in place until the record has been removed.
-    pub(crate) unsafe fn enqueue(
-        &self,
-        state: &mut ChanState<T>,
-        direction: Direction,
-        sg: &Sudog,
-    ) {
+    pub(crate) unsafe fn enqueue(&self, state: &mut ChanState, direction: Direction, sg: &Sudog) {
         // SAFETY: caller's clauses: the record is in no queue, and stays in place together with its
         // word.
         unsafe { state.queue(direction).push_back(sg) };
@@ -413,12 +381,7 @@ impl<T> Hchan<T> {
     ///
     /// # Safety
     /// The record is in this queue of this channel, or in none.
-    pub(crate) unsafe fn dequeue(
-        &self,
-        state: &mut ChanState<T>,
-        direction: Direction,
-        sg: &Sudog,
-    ) {
+    pub(crate) unsafe fn dequeue(&self, state: &mut ChanState, direction: Direction, sg: &Sudog) {
         // SAFETY: caller's clause: the record is in this queue or in none.
         unsafe { state.queue(direction).remove(sg) };
         self.publish(state);
@@ -434,6 +397,8 @@ impl<T> Hchan<T> {
         state.closed = true;
         if let Some(ring) = &self.ring {
             ring.close();
+        } else if let Some(chain) = &self.chain {
+            chain.close();
         }
         while let Some(won) = state.recvq.dequeue().or_else(|| state.sendq.dequeue()) {
             won.record().success.set(false);
@@ -455,27 +420,21 @@ impl<T> Hchan<T> {
     pub(crate) fn close_and_drain(&self) {
         self.close();
         // Destructors are user code, so they run after the lock is released.
-        let mut held = self.lock();
-        let buffered = held.buf.take();
-        self.ring().inspect(|ring| ring.release()); // In a bubble the ring is still arrested.
+        let held = self.lock();
+        self.release(); // In a bubble the buffer is still arrested.
         drop(held);
-        drop(buffered);
-        if let Some(ring) = &self.ring {
-            let mut place = MaybeUninit::<T>::uninit();
-            // SAFETY: `place` is a place for a `T`, and `Done` means that it was filled. (No waiter
-            // is left in a closed channel and the ring was released, so `pop` ends with `Closed`.)
-            drop_all(|| unsafe {
-                let filled = ring.pop(place.as_mut_ptr()) == Attempt::Done;
-                filled.then(|| place.assume_init_drop()).is_some()
-            });
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        match &self.ring {
-            Some(ring) => ring.len(),
-            None => self.lock().buf.len(),
-        }
+        let mut place = MaybeUninit::<T>::uninit();
+        // SAFETY: `place` is a place for a `T`, and `Done` means that it was filled. (No waiter is
+        // left in a closed channel and the buffer was released, so the attempts end with `Closed`.)
+        drop_all(|| unsafe {
+            let attempt = match (self.ring(), self.chain()) {
+                (Some(ring), _) => ring.pop(place.as_mut_ptr()),
+                (None, Some(chain)) => chain.pop(place.as_mut_ptr()),
+                (None, None) => Attempt::Closed,
+            };
+            let filled = attempt == Attempt::Done;
+            filled.then(|| place.assume_init_drop()).is_some()
+        });
     }
 }
 

@@ -8,9 +8,10 @@ impl<T> Hchan<T> {
     /// invariant 4).
     #[inline]
     pub(crate) fn recv_hint(&self) -> bool {
-        match self.ring() {
-            Some(ring) => !ring.is_open_and_empty(),
-            None => self.recv_hint.load(Acquire),
+        match (self.ring(), self.chain()) {
+            (Some(ring), _) => !ring.is_open_and_empty(),
+            (None, Some(chain)) => !chain.is_open_and_empty(),
+            (None, None) => self.recv_hint.load(Acquire),
         }
     }
 
@@ -18,7 +19,7 @@ impl<T> Hchan<T> {
     pub(crate) fn send_hint(&self) -> bool {
         match self.ring() {
             Some(ring) => ring.len() < ring.cap(),
-            None => self.unbounded,
+            None => self.is_unbounded(),
         }
     }
 }

@@ -5,7 +5,8 @@
 //! goroutines or plain threads, in any mixture.
 
 mod at;
-mod backlog;
+mod buffer;
+pub(crate) mod chain;
 mod counter;
 mod direction;
 mod done;

@@ -118,6 +118,15 @@ impl<T> Hchan<T> {
                     Attempt::Slow => {}
                 }
             }
+        } else if let Some(chain) = self.chain() {
+            // SAFETY: the same.
+            unsafe {
+                match chain.push(place.as_ptr()) {
+                    Attempt::Done => return Ok(()),
+                    Attempt::Closed => return Err((place.assume_init(), true)),
+                    Attempt::NotReady | Attempt::Slow => {}
+                }
+            }
         }
         self.try_send_slow(place)
     }
@@ -165,6 +174,16 @@ impl<T> Hchan<T> {
             // SAFETY: `place` is a place for a `T`, and is filled if the result is `Done`.
             unsafe {
                 match ring.pop(place.as_mut_ptr()) {
+                    Attempt::Done => return Ok(place.assume_init()),
+                    Attempt::NotReady => return Err(false),
+                    Attempt::Closed => return Err(true),
+                    Attempt::Slow => {}
+                }
+            }
+        } else if let Some(chain) = self.chain() {
+            // SAFETY: the same.
+            unsafe {
+                match chain.pop(place.as_mut_ptr()) {
                     Attempt::Done => return Ok(place.assume_init()),
                     Attempt::NotReady => return Err(false),
                     Attempt::Closed => return Err(true),
@@ -249,18 +268,36 @@ impl<T> Hchan<T> {
                 Attempt::Closed => return Err(Failed::Closed),
                 Attempt::NotReady | Attempt::Slow => {}
             }
-        } else if self.unbounded && direction == Direction::Send {
-            // Sending on an unbounded channel never waits.
-            if self.is_out_of_reach(direction, site) {
-                return Err(Failed::Foreign);
-            }
-            // SAFETY: `elem` is a value to send (`operate`).
-            return match unsafe { self.try_send_from(elem) } {
-                Tried::Done => Ok(()),
-                _ => Err(Failed::Closed),
+        } else if let Some(chain) = self.chain() {
+            // SAFETY: the same.
+            let attempt = unsafe {
+                match direction {
+                    Direction::Send => chain.push(elem),
+                    Direction::Recv => chain.pop(elem),
+                }
             };
+            match attempt {
+                Attempt::Done => return Ok(()),
+                Attempt::Closed => return Err(Failed::Closed),
+                // Sending on an unbounded channel never waits.
+                _ if direction == Direction::Send => return self.send_at_once(elem, site),
+                Attempt::NotReady | Attempt::Slow => {}
+            }
         }
         self.operate_locked(direction, elem, deadline, site)
+    }
+
+    /// Sends on an unbounded channel, with the lock.
+    #[inline(never)]
+    fn send_at_once(&self, elem: *mut T, site: &'static Location<'static>) -> Result<(), Failed> {
+        if self.is_out_of_reach(Direction::Send, site) {
+            return Err(Failed::Foreign);
+        }
+        // SAFETY: `elem` is a value to send (`operate`).
+        match unsafe { self.try_send_from(elem) } {
+            Tried::Done => Ok(()),
+            _ => Err(Failed::Closed),
+        }
     }
 
     fn operate_locked(
@@ -343,7 +380,7 @@ impl<T> Hchan<T> {
     #[cold]
     fn wait_and_wake(
         &self,
-        held: Held<'_, ChanState<T>>,
+        held: Held<'_, ChanState>,
         direction: Direction,
         elem: *mut T,
         wait: Wait<'_>,
@@ -358,7 +395,7 @@ impl<T> Hchan<T> {
     /// the caller must try again.
     fn wait(
         &self,
-        mut held: Held<'_, ChanState<T>>,
+        mut held: Held<'_, ChanState>,
         direction: Direction,
         elem: *mut T,
         wait: Wait<'_>,

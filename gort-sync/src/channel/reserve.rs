@@ -41,7 +41,7 @@ impl<T> Hchan<T> {
     /// Tries to reserve the right to send a value, for a sender that does not have the value yet.
     pub(crate) fn try_reserve_locked(
         &self,
-        state: &mut ChanState<T>,
+        state: &mut ChanState,
         wakes: &Wakes,
     ) -> Option<Reserved> {
         if state.closed {
@@ -52,7 +52,7 @@ impl<T> Hchan<T> {
             return Some(Reserved::Receiver(won));
         }
         let Some(ring) = self.ring() else {
-            return self.unbounded.then_some(Reserved::Room);
+            return self.is_unbounded().then_some(Reserved::Room);
         };
         ring.arrest_tail();
         if !ring.has_room_beside(state.promised) {

@@ -224,7 +224,13 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
             return None;
         };
         // SAFETY: the place is in the arm, and empty, since the caller has chosen no arm.
-        match unsafe { chan.ring()?.pop(self.place()) } {
+        let attempt = unsafe {
+            match chan.ring() {
+                Some(ring) => ring.pop(self.place()),
+                None => chan.chain()?.pop(self.place()),
+            }
+        };
+        match attempt {
             Attempt::Done => self.got.set(Got::Value),
             Attempt::Closed => self.got.set(Got::End),
             Attempt::NotReady => return Some(false),

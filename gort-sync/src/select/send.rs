@@ -168,10 +168,16 @@ unsafe impl<T> Arm for SendArm<'_, T> {
     }
 
     unsafe fn try_unlocked(&self) -> Option<bool> {
-        let ring = self.chan?.ring()?;
+        let chan = self.chan?;
         // SAFETY: the value is there until it is sent, since the caller has chosen no arm. `sent`
         // records that it is gone.
-        match unsafe { ring.push(self.elem()) } {
+        let attempt = unsafe {
+            match chan.ring() {
+                Some(ring) => ring.push(self.elem()),
+                None => chan.chain()?.push(self.elem()),
+            }
+        };
+        match attempt {
             Attempt::Done => self.sent.set(true),
             Attempt::Closed => {}
             Attempt::NotReady => return Some(false),

@@ -1,7 +1,7 @@
 //! Models of channels, with the real `hchan.rs`, `ops.rs`, `ring.rs` and `sudog.rs`.
 
 use super::{Token, explore, explore_all, explore_large};
-use crate::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crate::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, unbounded};
 use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,11 @@ pub(super) struct Chan {
 impl Chan {
     pub(super) fn new(cap: usize) -> Arc<Self> {
         let (tx, rx) = bounded(cap);
+        Arc::new(Self { tx, rx })
+    }
+
+    pub(super) fn unbounded() -> Arc<Self> {
+        let (tx, rx) = unbounded();
         Arc::new(Self { tx, rx })
     }
 

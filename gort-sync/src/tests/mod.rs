@@ -27,6 +27,7 @@
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
 mod loom_barrier;
+mod loom_chain;
 mod loom_chan;
 mod loom_condvar;
 mod loom_done;

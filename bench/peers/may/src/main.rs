@@ -62,6 +62,14 @@ fn run(task: Task) {
             let (tx, rx) = native();
             traffic::fan(n, 100, tx, vec![rx])
         }),
+        ("spsc_unbounded", "") => warmed(1, |n| {
+            let (tx, rx) = native();
+            traffic::fan(n, 1, tx, vec![rx])
+        }),
+        ("mpmc_unbounded", "") => warmed(1, |n| {
+            let (tx, rx) = native_shared();
+            traffic::fan(n, 8, tx, vec![rx; 8])
+        }),
         ("select2", "") => warmed(1, |n| selects::select_n(n, 2, unbuf)),
         ("select2", "native") => warmed(1, |n| selects::select_n(n, 2, native)),
         ("select8", "") => warmed(1, |n| selects::select_n(n, 8, unbuf)),

@@ -12,6 +12,7 @@ mod time;
 mod traffic;
 
 use bench_common::{Figures, Task};
+use crossbeam_channel::{bounded, unbounded};
 use std::mem;
 use std::time::Duration;
 
@@ -31,9 +32,11 @@ fn run(task: &Task) -> Figures {
         "pingpong_unbuf" => warmed(1, |n| channels::pingpong(n, 0)),
         "pingpong_buf1" => warmed(1, |n| channels::pingpong(n, 1)),
         "try_uncontended" => warmed(1, channels::try_uncontended),
-        "spsc_buf128" => warmed(1, |n| traffic::fan(n, 1, 1, 128)),
-        "mpmc_buf128" => warmed(1, |n| traffic::fan(n, 8, 8, 128)),
-        "mpsc_unbuf" => warmed(1, |n| traffic::fan(n, 100, 1, 0)),
+        "spsc_buf128" => warmed(1, |n| traffic::fan(n, 1, 1, bounded(128))),
+        "mpmc_buf128" => warmed(1, |n| traffic::fan(n, 8, 8, bounded(128))),
+        "mpsc_unbuf" => warmed(1, |n| traffic::fan(n, 100, 1, bounded(0))),
+        "spsc_unbounded" => warmed(1, |n| traffic::fan(n, 1, 1, unbounded())),
+        "mpmc_unbounded" => warmed(1, |n| traffic::fan(n, 8, 8, unbounded())),
         "select2" => warmed(1, |n| selects::select_n(n, 2)),
         "select8" => warmed(1, |n| selects::select_n(n, 8)),
         "select_default" => warmed(1, selects::select_default),

@@ -7,8 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-pub(super) fn fan(n: u64, np: u64, nc: u64, cap: usize) -> Duration {
-    let (tx, rx) = cc::bounded::<u64>(cap);
+pub(super) fn fan(
+    n: u64,
+    np: u64,
+    nc: u64,
+    (tx, rx): (cc::Sender<u64>, cc::Receiver<u64>),
+) -> Duration {
     let per = n / np;
     let sum = Arc::new(AtomicU64::new(0));
     let t = Instant::now();

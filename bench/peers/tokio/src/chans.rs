@@ -22,6 +22,20 @@ impl Rx for tokio::sync::mpsc::Receiver<u64> {
     }
 }
 
+impl Tx for tokio::sync::mpsc::UnboundedSender<u64> {
+    #[inline]
+    async fn put(&self, v: u64) -> bool {
+        self.send(v).is_ok()
+    }
+}
+
+impl Rx for tokio::sync::mpsc::UnboundedReceiver<u64> {
+    #[inline]
+    fn get(&mut self) -> impl Future<Output = Option<u64>> + Send {
+        self.recv()
+    }
+}
+
 impl Tx for flume::Sender<u64> {
     #[inline]
     async fn put(&self, v: u64) -> bool {

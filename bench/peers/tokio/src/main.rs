@@ -86,6 +86,22 @@ async fn run(task: Task) {
             let (tx, rx) = mpsc1();
             traffic::fan(n, 100, tx, vec![rx])
         }),
+        ("spsc_unbounded", "") => warmed!(|n| {
+            let (tx, rx) = mpsc::unbounded_channel();
+            traffic::fan(n, 1, tx, vec![rx])
+        }),
+        ("spsc_unbounded", "flume") => warmed!(|n| {
+            let (tx, rx) = flume::unbounded();
+            traffic::fan(n, 1, tx, vec![rx])
+        }),
+        ("mpmc_unbounded", "") => warmed!(|n| {
+            let (tx, rx) = async_channel::unbounded();
+            traffic::fan(n, 8, tx, vec![rx; 8])
+        }),
+        ("mpmc_unbounded", "flume") => warmed!(|n| {
+            let (tx, rx) = flume::unbounded();
+            traffic::fan(n, 8, tx, vec![rx; 8])
+        }),
         ("select2", "") => warmed!(|n| selects::select_n(n, 2, rendezvous)),
         ("select2", "mpsc1") => warmed!(|n| selects::select_n(n, 2, mpsc1)),
         ("select8", "") => warmed!(|n| selects::select_n(n, 8, rendezvous)),
