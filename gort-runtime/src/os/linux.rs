@@ -199,7 +199,8 @@ pub(crate) unsafe fn advise_all(ranges: &[libc::iovec], advice: libc::c_int) -> 
     if cfg!(miri) {
         return 0;
     }
-    // SAFETY: the kernel reads the ranges. What it does to the memory is the caller's clause.
+    // SAFETY: the kernel reads the ranges. What it does to the memory is what the caller answers
+    // for.
     let done = unsafe {
         libc::syscall(
             libc::SYS_process_madvise,

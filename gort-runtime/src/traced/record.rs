@@ -90,10 +90,10 @@ unsafe fn record_in(
         p: p.map_or(NO_P, |p| p.id() as u16),
     };
     let pushed = if last == 0 {
-        // SAFETY: caller's clauses: it may push, and owns `g`.
+        // SAFETY: the caller guarantees that it may push, and owns `g`.
         unsafe { push_first(recorder, g, event, what.before) }
     } else {
-        // SAFETY: caller's clause: it may push.
+        // SAFETY: the caller guarantees that it may push.
         unsafe { recorder.push_one(event) }
     };
     pushed.then(|| {
@@ -119,7 +119,7 @@ unsafe fn push_first(recorder: &Recorder, g: &G, event: TraceEvent, before: Befo
     };
     let mut events = [known; 4];
     let mut n = 1;
-    // SAFETY: caller's clause: the caller owns the goroutine, which has not ended.
+    // SAFETY: the caller owns the goroutine, which has not ended.
     if let Some(name) = unsafe { g.own_name() } {
         events[n] = TraceEvent {
             kind: Kind::Named,
@@ -141,7 +141,7 @@ unsafe fn push_first(recorder: &Recorder, g: &G, event: TraceEvent, before: Befo
         events[n] = event;
         n += 1;
     }
-    // SAFETY: caller's clause: it may push.
+    // SAFETY: the caller guarantees that it may push.
     let pushed = unsafe { recorder.push(&events[..n]) };
     if !pushed {
         for event in &events[1..n] {

@@ -77,10 +77,10 @@ impl Segment {
     /// [`SEGMENT`].
     #[inline(always)]
     pub(super) unsafe fn put(&self, at: usize, event: Packed) {
-        // SAFETY: caller's clause: `at` is less than the number of slots.
+        // SAFETY: the caller guarantees that `at` is less than the number of slots.
         let slot = unsafe { self.slots.get_unchecked(at) };
         slot.with_mut(|slot| {
-            // SAFETY: caller's clauses: the caller owns the slots from `at` on, because the reader
+            // SAFETY: the caller owns the slots from `at` on, because the reader
             // reads only published ones.
             unsafe { (*slot).write(event) };
         });

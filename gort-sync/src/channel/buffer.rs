@@ -43,8 +43,8 @@ impl<T> Hchan<T> {
     /// `elem` is a place for a `T`.
     #[inline]
     pub(super) unsafe fn buffer_pop(&self, _state: &mut ChanState, elem: *mut T) -> bool {
-        // SAFETY: caller's clause: `elem` is a place. The caller holds the lock, since it has the
-        // state, and `Slow` means that the head is arrested.
+        // SAFETY: the caller guarantees that `elem` is a place. The caller holds the lock, since it
+        // has the state, and `Slow` means that the head is arrested.
         unsafe {
             if let Some(ring) = self.ring() {
                 ring.arrest_tail();

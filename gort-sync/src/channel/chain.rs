@@ -183,7 +183,7 @@ impl<T> Chain<T> {
     /// `elem` points to a value that is the caller's to move.
     #[inline(never)]
     pub(crate) unsafe fn push(&self, elem: *const T) -> Attempt {
-        // SAFETY: caller's clause: `elem` is a value to move.
+        // SAFETY: the caller guarantees that `elem` is a value to move.
         unsafe { self.push_unless(CLOSED | SLOW, elem) }
     }
 
@@ -193,7 +193,7 @@ impl<T> Chain<T> {
     /// The caller holds the lock. `elem` points to a value that is the caller's to move.
     #[inline(never)]
     pub(crate) unsafe fn push_locked(&self, elem: *const T) -> Attempt {
-        // SAFETY: caller's clause: `elem` is a value to move.
+        // SAFETY: the caller guarantees that `elem` is a value to move.
         unsafe { self.push_unless(CLOSED, elem) }
     }
 
@@ -268,8 +268,8 @@ impl<T> Chain<T> {
     /// block, the caller's own.
     #[cold]
     unsafe fn link(&self, tail: u64, block: *mut Block<T>, next: *mut Block<T>) {
-        // SAFETY: caller's clauses: both blocks are alive: `block` has the caller's position, and
-        // `next` is the caller's own.
+        // SAFETY: the caller guarantees that both blocks are alive: `block` has the caller's
+        // position, and `next` is the caller's own.
         unsafe {
             self.tail.go_on(tail, next, Block::is_big(next));
             (*block).next.store(next, Release);
@@ -285,7 +285,7 @@ impl<T> Chain<T> {
     /// `elem` is a place for a `T`.
     #[inline(never)]
     pub(crate) unsafe fn pop(&self, elem: *mut T) -> Attempt {
-        // SAFETY: caller's clause: `elem` is a place for a `T`.
+        // SAFETY: the caller guarantees that `elem` is a place for a `T`.
         unsafe { self.pop_unless(SLOW, elem) }
     }
 
@@ -295,7 +295,7 @@ impl<T> Chain<T> {
     /// The caller holds the lock. `elem` is a place for a `T`.
     #[inline(never)]
     pub(crate) unsafe fn pop_locked(&self, elem: *mut T) -> Attempt {
-        // SAFETY: caller's clause: `elem` is a place for a `T`.
+        // SAFETY: the caller guarantees that `elem` is a place for a `T`.
         unsafe { self.pop_unless(0, elem) }
     }
 
@@ -380,8 +380,8 @@ impl<T> Chain<T> {
     /// The caller has moved the head from `head`, the last position in `block`.
     #[cold]
     unsafe fn follow(&self, head: u64, block: *mut Block<T>) -> u64 {
-        // SAFETY: caller's clause: `block` has the caller's position, so it is alive. Receivers get
-        // to the block behind it only after `go_on`, so that is alive, too.
+        // SAFETY: the caller guarantees that `block` has the caller's position, so it is alive.
+        // Receivers get to the block behind it only after `go_on`, so that is alive, too.
         unsafe {
             let backoff = Backoff::new();
             let next = loop {

@@ -199,7 +199,7 @@ impl<T> Hchan<T> {
     /// function is in use.
     #[expect(clippy::mut_from_ref, reason = "the lock is what excludes others")]
     pub(crate) unsafe fn state(&self) -> &mut ChanState {
-        // SAFETY: caller's clauses: the lock is held, and this is the only reference.
+        // SAFETY: the caller guarantees that the lock is held, and this is the only reference.
         unsafe { self.state.held() }
     }
 
@@ -367,8 +367,8 @@ impl<T> Hchan<T> {
     /// The lock has been held since the operation was found to be impossible. The record is in no
     /// queue; the record and its word stay in place until the record has been removed.
     pub(crate) unsafe fn enqueue(&self, state: &mut ChanState, direction: Direction, sg: &Sudog) {
-        // SAFETY: caller's clauses: the record is in no queue, and stays in place together with its
-        // word.
+        // SAFETY: the caller guarantees that the record is in no queue, and stays in place together
+        // with its word.
         unsafe { state.queue(direction).push_back(sg) };
         match direction {
             // A waiting receiver does not change what the hint says.
@@ -382,7 +382,7 @@ impl<T> Hchan<T> {
     /// # Safety
     /// The record is in this queue of this channel, or in none.
     pub(crate) unsafe fn dequeue(&self, state: &mut ChanState, direction: Direction, sg: &Sudog) {
-        // SAFETY: caller's clause: the record is in this queue or in none.
+        // SAFETY: the caller guarantees that the record is in this queue or in none.
         unsafe { state.queue(direction).remove(sg) };
         self.publish(state);
     }

@@ -150,8 +150,8 @@ impl<T> Ring<T> {
     /// `elem` points to a value that is the caller's to move.
     #[inline]
     pub(crate) unsafe fn push(&self, elem: *const T) -> Attempt {
-        // SAFETY: caller's clause: `elem` is a value to move. It is there unless the result is
-        // `Ok(Done)`.
+        // SAFETY: the caller guarantees that `elem` is a value to move. It is there unless the
+        // result is `Ok(Done)`.
         unsafe {
             match self.try_push(elem) {
                 Ok(attempt) => attempt,
@@ -210,8 +210,8 @@ impl<T> Ring<T> {
         let contest = Contest::new();
         loop {
             obstacle.wait(&contest, &self.tail);
-            // SAFETY: caller's clause: `elem` is a value to move. It is there unless the result is
-            // `Ok(Done)`.
+            // SAFETY: the caller guarantees that `elem` is a value to move. It is there unless the
+            // result is `Ok(Done)`.
             match unsafe { self.try_push(elem) } {
                 Ok(attempt) => return attempt,
                 Err(another) => obstacle = another,
@@ -226,7 +226,7 @@ impl<T> Ring<T> {
     /// `elem` is a place for a `T`.
     #[inline]
     pub(crate) unsafe fn pop(&self, elem: *mut T) -> Attempt {
-        // SAFETY: caller's clause: `elem` is a place for a `T`.
+        // SAFETY: the caller guarantees that `elem` is a place for a `T`.
         unsafe {
             match self.try_pop(elem) {
                 Ok(attempt) => attempt,
@@ -287,7 +287,7 @@ impl<T> Ring<T> {
         let contest = Contest::new();
         loop {
             obstacle.wait(&contest, &self.head);
-            // SAFETY: caller's clause: `elem` is a place for a `T`.
+            // SAFETY: the caller guarantees that `elem` is a place for a `T`.
             match unsafe { self.try_pop(elem) } {
                 Ok(attempt) => return attempt,
                 Err(another) => obstacle = another,

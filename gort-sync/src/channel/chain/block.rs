@@ -86,7 +86,8 @@ impl<T> Block<T> {
     /// # Safety
     /// `block` came from `alloc`, and no thread uses it any more.
     pub(super) unsafe fn dealloc(block: *mut Self) {
-        // SAFETY: caller's clauses: the block is alive, and ours alone. `alloc` used this layout.
+        // SAFETY: the caller guarantees that the block is alive, and ours alone. `alloc` used this
+        // layout.
         unsafe {
             let is_big = (*block).is_big;
             for i in 0..Self::cap_of(is_big) {
@@ -104,12 +105,12 @@ impl<T> Block<T> {
     /// `block` came from `alloc`. All threads that use it are receivers of the first `used` slots.
     pub(super) unsafe fn renew(block: *mut Self, used: u64) {
         for i in 0..used {
-            // SAFETY: caller's clause: the block is alive, and `i` is below its capacity.
+            // SAFETY: the caller guarantees that the block is alive, and `i` is below its capacity.
             let state = unsafe { &(*Self::slot(block, i)).state };
             wait_for(state, READ);
             state.store(EMPTY, Relaxed);
         }
-        // SAFETY: caller's clause: the block is alive.
+        // SAFETY: the caller guarantees that the block is alive.
         unsafe { &(*block).next }.store(ptr::null_mut(), Relaxed);
     }
 
@@ -118,7 +119,7 @@ impl<T> Block<T> {
     /// # Safety
     /// `block` came from `alloc`, and is alive.
     pub(super) unsafe fn is_big(block: *mut Self) -> bool {
-        // SAFETY: caller's clause: the block is alive. The flag never changes.
+        // SAFETY: the caller guarantees that the block is alive. The flag never changes.
         unsafe { (*block).is_big }
     }
 
@@ -128,8 +129,8 @@ impl<T> Block<T> {
     /// `block` came from `alloc` and is alive, and `index` is below its capacity.
     #[inline(always)]
     pub(super) unsafe fn slot(block: *mut Self, index: u64) -> *mut ChainSlot<T> {
-        // SAFETY: caller's clauses: the slot is inside the allocation, in which the slots begin at
-        // the end of the header (`layout`).
+        // SAFETY: the caller guarantees that the slot is inside the allocation, in which the slots
+        // begin at the end of the header (`layout`).
         unsafe { block.add(1).cast::<ChainSlot<T>>().add(index as usize) }
     }
 

@@ -35,10 +35,10 @@ impl<T> Chain<T> {
     /// taken the value.
     #[cold]
     pub(super) unsafe fn retire(&self, block: *mut Block<T>, last: u64) {
-        // SAFETY: caller's clause: the position is the caller's, so the block is alive. No sender
-        // uses it: the values before this one are taken by receivers that have seen `FULL`, and the
-        // sender of the last one has stored that after the link. So all others that use it are
-        // receivers of the slots before the last one.
+        // SAFETY: the caller guarantees that the position is the caller's, so the block is alive.
+        // No sender uses it: the values before this one are taken by receivers that have seen
+        // `FULL`, and the sender of the last one has stored that after the link. So all others that
+        // use it are receivers of the slots before the last one.
         unsafe {
             (*Block::slot(block, last)).state.store(EMPTY, Relaxed);
             Block::renew(block, last);
