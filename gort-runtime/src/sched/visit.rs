@@ -7,8 +7,8 @@
 //! # Protocol
 //! `P::m` names the M that holds the P, or is null. `P::visited` is set while a thief is there.
 //! - *A thief*: sets `visited` by a compare-and-swap; full barrier; reads `m`. If it is null, the
-//!   queue is the thief's. Otherwise it visits that M, and checks that the M still holds this P.
-//!   In the end it clears `visited` (release).
+//!   queue is the thief's. Otherwise it visits that M (`ownership.rs`). In the end it clears
+//!   `visited` (release).
 //! - *An M acquires the P* (`acquirep`): stores `m`; full barrier; waits until `visited` is clear
 //!   (acquire).
 //! - *An M gives up the P* (`releasep`), or sysmon has taken it: stores null into `m` (release),
@@ -17,8 +17,10 @@
 //! # Why they never both change the queue
 //! The thief stores `visited`, then loads `m`; the acquiring M stores `m`, then loads `visited`.
 //! The barriers are full. Either the thief sees an M, or the M sees the thief and waits. While
-//! `visited` is set, no M begins to use the P. So an M that the thief has found in `m` either still
-//! holds the P, or has given it up, and then no other M holds it.
+//! `visited` is set, no M begins to use the P. So the M that the thief has found in `m` either
+//! still holds the P, or has given it up, and then no M holds it. If the thief has found null, no M
+//! holds the P either. What earlier holders did is visible to the thief: by the visit of the last
+//! one, or by the release of null.
 
 use crate::base::prim::{
     Ordering::{Acquire, Relaxed, Release, SeqCst},
@@ -45,10 +47,7 @@ pub(super) fn visit<R>(victim: &P, visit: impl FnOnce(&Runq<G>) -> R) -> Option<
     // SAFETY: null, or an M, and Ms live for ever (`proc/m.rs`).
     let result = match unsafe { m.as_ref() } {
         None => Some(visit(&victim.runq)),
-        Some(m) => m
-            .ownership
-            .visit(|| ptr::eq(m.p.get(), victim).then(|| visit(&victim.runq)))
-            .flatten(),
+        Some(m) => m.ownership.visit(|| visit(&victim.runq)),
     };
     victim.visited.store(false, Release);
     result

@@ -196,6 +196,39 @@ fn a_lent_p_is_idled_by_the_one_that_has_it() {
     );
 }
 
+/// A P with goroutines is on its way to another M, while a thief is at its queue.
+#[test]
+fn thief_visits_a_p_that_an_m_acquires() {
+    explore_ms(
+        2,
+        |s| {
+            s.queues(0, 3);
+            s.spins(1);
+            s.hands_off(0);
+        },
+        &[Model::run_woken, |s| s.look(1)],
+    );
+}
+
+/// The same, while the former holder is still giving the P up.
+#[test]
+fn thief_visits_a_p_that_changes_hands() {
+    explore_ms(
+        2,
+        |s| {
+            s.queues(0, 3);
+            s.spins(1);
+        },
+        &[
+            |s| {
+                s.hands_off(0);
+                s.run_woken();
+            },
+            |s| s.look(1),
+        ],
+    );
+}
+
 /// A submitter that must wake an M finds no P, because the timekeeper has taken it. The submitter
 /// was counted as spinning for a moment, and other submitters relied on that.
 #[test]

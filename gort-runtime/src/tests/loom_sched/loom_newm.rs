@@ -18,7 +18,7 @@ impl Model {
     }
 
     /// M `i` hands on its P, because its goroutine keeps the thread.
-    fn hands_off(&self, i: usize) {
+    pub(super) fn hands_off(&self, i: usize) {
         let m = self.ms[i];
         self.enters(m);
         self.step(m, || handoffp(releasep(m)));
