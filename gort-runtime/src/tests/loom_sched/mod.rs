@@ -140,7 +140,11 @@ impl Model {
         match self.step(m, f) {
             // As at the end of `mstart`.
             Some(next) if next == m.g0() => SCHED.shared.lock().thread_ended(m),
-            Some(next) => self.ran.lock().unwrap().push(next.cast()),
+            Some(next) => {
+                let mut ran = self.ran.lock().unwrap();
+                assert!(!ran.contains(&next.cast()), "a goroutine runs twice");
+                ran.push(next.cast());
+            }
             None => {}
         }
     }
