@@ -61,6 +61,15 @@ impl Model {
             .store(held::epoch(), Relaxed);
         assert!(put_on_hold(gp, 0));
     }
+
+    /// M `i` looks for work three times, and so runs what it has stolen.
+    fn looks_often(&self, i: usize) {
+        for _ in 0..3 {
+            if self.ms[i].held_p().is_some() {
+                self.look(i);
+            }
+        }
+    }
 }
 
 /// Explores `threads` over `procs` Ps that `init` has set up.
@@ -206,7 +215,7 @@ fn thief_visits_a_p_that_an_m_acquires() {
             s.spins(1);
             s.hands_off(0);
         },
-        &[Model::run_woken, |s| s.look(1)],
+        &[Model::run_woken, |s| s.looks_often(1)],
     );
 }
 
@@ -224,7 +233,7 @@ fn thief_visits_a_p_that_changes_hands() {
                 s.hands_off(0);
                 s.run_woken();
             },
-            |s| s.look(1),
+            |s| s.looks_often(1),
         ],
     );
 }
