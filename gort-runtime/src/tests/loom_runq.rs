@@ -11,9 +11,11 @@
 //! Not modelled: indices that wrap around at 2^32; how long a thief waits before it takes a
 //! `runnext` (`sched/steal.rs`); who is told of new entries (`loom_sched/`); a P without an M.
 //!
-//! Tried by hand, each of these makes a model fail: an owner that does not enter; a thief that does
-//! not visit; only one look at `tail` in `is_empty`; a Relaxed store of `next` in `put_next`, or a
-//! Relaxed load in `is_empty`.
+//! Tried by hand, each of these makes a model fail: only one look at `tail` in `is_empty`, or a
+//! Relaxed load of `next` there; a `get_next` that leaves the entry; a thief that does not visit.
+//! With Relaxed stores of `next` in `put_next` or of `tail` in `put`, no model fails: the visit
+//! orders what a thief takes, and a submitter's barrier what an M that falls asleep sees. The
+//! releases are for `is_empty`.
 
 use super::{explore_all, explore_further};
 use crate::base::prim::DataCell;
