@@ -12,7 +12,7 @@
 //! `runnext` (`sched/steal.rs`); who is told of new entries (`loom_sched/`); a P without an M.
 //!
 //! Tried by hand, each of these makes a model fail: only one look at `tail` in `is_empty`, or a
-//! Relaxed load of `next` there; a `get_next` that leaves the entry; a thief that does not visit.
+//! Relaxed load of `next` there; a `get_next` that leaves the entry.
 //! With Relaxed stores of `next` in `put_next` or of `tail` in `put`, no model fails: the visit
 //! orders what a thief takes, and a submitter's barrier what an M that falls asleep sees. The
 //! releases are for `is_empty`.
