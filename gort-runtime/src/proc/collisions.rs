@@ -1,36 +1,37 @@
-//! Whether a P should step back from cache lines that it and another P keep taking from each other.
+//! Decides whether a P should step back from cache lines that it and another P keep taking from
+//! each other.
 //!
 //! Two Ps *collide* if one finds a lock taken, or its compare-and-swap fails, because the other
 //! uses the same lock or channel at that moment. A line that moves to another core takes some 40 to
 //! 200 ns, in which either core could complete several operations. So goroutines of two Ps that do
 //! little else than pass values over one channel are up to ten times slower than on one P. If one
 //! of the two Ps pauses for a while instead, the other works with lines that stay where they are.
-//! Then they change roles: the one that comes back takes the lines, and the other collides.
+//! Then they change roles: the P that ends its pause takes the lines, and the other collides.
 //!
-//! Goroutines that work between operations collide rarely. They lose more by a pause than by the
-//! transfers, so a P steps back only if it has collided [`MANY`] times in short succession. How
-//! long it pauses depends on what a transfer costs, which differs by the cores on which the threads
-//! run at the time. Each pause ends with a measurement of that.
+//! Goroutines that work between operations collide rarely. They lose more time by a pause than by
+//! the transfers, so a P steps back only if it has collided [`MANY`] times in short succession. The
+//! length of the pause depends on the cost of a transfer. That cost depends on the cores on which
+//! the threads run at the time, so the P measures it at the end of each pause.
 //!
-//! A step back comes before the operation is tried again. The operation then insists, so it is
-//! delayed by at most one pause.
+//! A P steps back before it tries the operation again. It does not step back a second time in the
+//! same operation, so the operation is delayed by at most one pause.
 
 use std::cell::Cell;
 
 /// Number of collisions in short succession after which a P steps back.
 const MANY: u64 = 3;
-/// How long a collision counts, in transfers: each one raises a level by this, and the level falls
-/// as time passes.
+/// How long a collision counts, in transfers. Each collision raises a level by this much, and the
+/// level falls as time passes.
 const COUNTS: u64 = 40;
 /// How long a pause is, in transfers.
 const PAUSE: u64 = 20;
-/// What a transfer is taken to cost at least and at most. The longest pause follows from the
-/// second.
+/// The least and the greatest cost that is assumed for a transfer. The longest pause follows from
+/// `MOST_NS`.
 const LEAST_NS: u64 = 25;
 const MOST_NS: u64 = 200;
-/// What a transfer is taken to cost before one is measured.
+/// The cost that is assumed for a transfer before one is measured.
 const FIRST_NS: u64 = 100;
-/// A measurement that took longer than this was disturbed.
+/// A transfer that seems to take longer than this was disturbed, and the measurement is ignored.
 const DISTURBED_NS: u64 = 1_000;
 
 /// The collisions of a P. Only the P's holder uses this.
@@ -39,7 +40,7 @@ pub(crate) struct Collisions {
     /// The level at the time `last`, in ns.
     level: Cell<u64>,
     last: Cell<u64>,
-    /// What a transfer costs: a moving average, in ns.
+    /// The cost of a transfer: a moving average, in ns.
     transfer_ns: Cell<u64>,
 }
 
@@ -69,7 +70,7 @@ impl Collisions {
         pause
     }
 
-    /// Takes into account that a line which another core had written took `ns` to arrive.
+    /// Adds a measurement to the average: a line that another core had written took `ns` to arrive.
     pub(crate) fn transfer_took(&self, ns: u64) {
         if ns <= DISTURBED_NS {
             let ns = ns.clamp(LEAST_NS, MOST_NS);

@@ -1,15 +1,15 @@
-//! Ownership of a P: the protocol by which other threads get at the P of a busy M.
+//! Ownership of a P: the protocol by which other threads access the P of a busy M.
 //!
 //! A goroutine that computes for long, or blocks in foreign code, keeps its thread and loses its P.
 //! There are no signals and no asynchronous stack switches. The owner, which is the M that holds
-//! the P, marks when it is inside the runtime and accesses its P. Another thread gets at the P only
-//! while the owner is kept outside. Sysmon takes the P in this way, and thieves take goroutines
-//! from its run queue (`runq.rs`). The owner, which enters the runtime several times for each
-//! goroutine that it runs, pays for neither: it executes no locked instruction.
+//! the P, marks when it is inside the runtime and accesses its P. Another thread accesses the P
+//! only while it keeps the owner outside. Sysmon takes the P in this way, and thieves take
+//! goroutines from the P's run queue (`runq.rs`). The owner enters the runtime several times for
+//! each goroutine that it runs. It executes no locked instruction for this.
 //!
 //! An owner whose goroutine announces a blocking call *lends* its P. Then a visitor needs no
-//! barrier: the owner may access its P again only after it has ended the loan. An M that returns
-//! from a call without its P takes the lent P of another M (`sched/inside.rs`).
+//! barrier, because the owner may access its P again only after it has ended the loan. An M that
+//! returns from a call without its P takes the lent P of another M (`sched/inside.rs`).
 //!
 //! Each M has two words:
 //! - `mark`: `USER` in user code, `INSIDE` inside the runtime. The owner writes it.
@@ -35,15 +35,17 @@
 //! # Protocol
 //! - *The owner enters*: `mark = INSIDE`; light barrier; if `request` is `NONE` (acquire) or
 //!   `REFUSED`, it may access its P. If it is `TAKEN`, the P is lost: the owner clears the request
-//!   and the P pointer, and continues without a P. Otherwise it sets `mark = USER`, changes `ASKED`
-//!   to `YIELDED`, waits until the visitor has finished, and enters again.
+//!   and the P pointer, and continues without a P. Otherwise there is a visitor: the owner sets
+//!   `mark = USER`, changes `ASKED` to `YIELDED`, waits until the visitor has finished, and enters
+//!   again.
 //! - *The owner leaves*: `mark = USER`, release.
 //! - *The owner lends*, outside: changes `NONE` to `LENT`. If that fails, there is a visitor, and
-//!   no loan. When it enters and finds `LENT`, it changes that to `NONE` and looks again.
+//!   the owner makes no loan. When the owner enters and finds `LENT`, it changes that to `NONE` and
+//!   looks again.
 //! - *A visitor*: changes `request` from `LENT` to `HELD`, or from `NONE` to `ASKED`. If the owner
-//!   soon makes it `YIELDED`, changes that to `HELD`. Otherwise: heavy barrier; if `mark` is `USER`
-//!   (acquire), changes the request to `HELD`, else back to `NONE`. While the request is `HELD`,
-//!   the visitor has the P.
+//!   soon answers with `YIELDED`, changes that to `HELD`. Otherwise: heavy barrier; if `mark` is
+//!   `USER` (acquire), changes the request to `HELD`, else back to `NONE`. While the request is
+//!   `HELD`, the visitor has the P.
 //!
 //! # Why they never both have the P
 //! A visitor has the P only while the request is `HELD`. There are three ways to that state.
@@ -51,18 +53,18 @@
 //! - *From `LENT`.* The owner accesses nothing before it has changed `LENT` to `NONE`. Both changes
 //!   are compare-and-swaps on one word, so one of them fails.
 //! - *From `YIELDED`.* The owner wrote `YIELDED` in answer to this very request. It accesses
-//!   nothing until it reads another value than `YIELDED` and `HELD`. The owner itself changes only
-//!   `YIELDED`, to `REFUSED`, by a compare-and-swap. That fails once the request is `HELD`, and
-//!   nothing but `NONE` follows `REFUSED`.
+//!   nothing until it reads a value other than `YIELDED` and `HELD`. After that, the only change
+//!   that the owner itself makes is from `YIELDED` to `REFUSED`, by a compare-and-swap. That fails
+//!   once the request is `HELD`. After `REFUSED` the visitor can only store `NONE`.
 //! - *From `ASKED`, with `mark` read after the heavy barrier.* The owner stores `mark`, then loads
 //!   `request`. The visitor stores `request`, then loads `mark`. The barriers of the two sides
 //!   pair. Either the owner sees the request and accesses nothing, or the visitor sees the mark and
 //!   withdraws. Once the visitor has seen `USER`, any later entry sees the request.
 //!
-//! What the owner did inside is released by `mark = USER`, and again by the change to `YIELDED` or
-//! `LENT`. The visitor's load of `mark`, or its change of the request, acquires it. What the
-//! visitor did is released by its last store to `request`. The owner acquires it before it touches
-//! the P again, whether it saw the request while the request was pending or only its end: the
+//! The owner releases what it did inside by `mark = USER`, and again by the change to `YIELDED` or
+//! `LENT`. The visitor acquires this by its load of `mark`, or by its change of the request. The
+//! visitor releases what it did by its last store to `request`. The owner acquires this before it
+//! touches the P again. It does so even if it did not see the request while it was pending: the
 //! barriers pair, so the owner's load of `request` does not return a value from before the visit.
 //!
 //! # The P pointer
@@ -72,8 +74,9 @@
 //!
 //! # How long anyone waits
 //! A visitor does not wait for an owner that stays inside. An owner waits for the visitor, which
-//! needs a few microseconds; if the visitor has lost its core, the owner withdraws the
-//! request. Only while it is `HELD`, for as long as it takes to move some pointers, can it not.
+//! needs a few microseconds. If the visitor has lost its core, the owner refuses the request. It
+//! cannot refuse while the request is `HELD`, which lasts as long as it takes to move some
+//! pointers.
 
 use crate::base::prim::{
     AtomicU32,
@@ -92,12 +95,12 @@ const HELD: u32 = 4;
 const TAKEN: u32 = 5;
 const LENT: u32 = 6;
 
-/// How often a visitor looks whether the owner has yielded, before it issues the heavy barrier. An
-/// owner that runs one short goroutine after the other answers within a few looks. The barrier
-/// costs the visitor and the owner microseconds each (5 and 3 on a virtual machine).
+/// How many times a visitor checks whether the owner has yielded, before it issues the heavy
+/// barrier. An owner that runs one short goroutine after the other answers within a few checks. The
+/// barrier costs the visitor and the owner microseconds each (5 and 3 on a virtual machine).
 const LOOKS: u32 = if cfg!(loom) { 1 } else { 60 };
-/// How often an owner that waits outside looks at the request before it assumes that the visitor
-/// has lost its core.
+/// How many times an owner that waits outside looks at the request before it assumes that the
+/// visitor has lost its core.
 const PATIENCE: u32 = if cfg!(loom) { 0 } else { 1_000 };
 
 /// The words of one M.
@@ -118,7 +121,8 @@ impl Ownership {
         }
     }
 
-    /// Returns whether the owner is inside the runtime. Exact for the owner, a hint for others.
+    /// Returns whether the owner is inside the runtime. The result is exact for the owner, and a
+    /// hint for other threads.
     #[inline(always)]
     pub(crate) fn is_inside(&self) -> bool {
         // Relaxed: the owner's own last store.
@@ -198,7 +202,8 @@ impl Ownership {
         let _ = self.request.compare_exchange(NONE, LENT, Release, Relaxed);
     }
 
-    /// Returns whether the owner has lent the P. A hint: it may have changed since.
+    /// Returns whether the owner has lent the P. This is a hint: the request may have changed
+    /// since.
     pub(crate) fn is_lent(&self) -> bool {
         self.request.load(Relaxed) == LENT
     }
@@ -208,8 +213,9 @@ impl Ownership {
         self.request.load(Relaxed) == TAKEN
     }
 
-    /// Tries to take the P, lent or not. Sysmon calls this. `still_held` is called while the owner
-    /// is kept in user code. It returns whether the M still holds the P that the caller wants.
+    /// Tries to take the P, lent or not. Sysmon calls this. Calls `still_held` while the owner is
+    /// kept in user code. `still_held` returns whether the M still holds the P that the caller
+    /// wants.
     pub(crate) fn take(&self, still_held: impl FnOnce() -> bool) -> bool {
         // An owner inside the runtime makes progress. This check avoids the barrier.
         if self.is_inside() && !self.is_lent() {
@@ -259,7 +265,7 @@ impl Ownership {
         (self.changes(NONE, ASKED) && self.is_kept_out()).then_some(NONE)
     }
 
-    /// Makes a request that is `ASKED` be `HELD`, or goes away and returns `false`.
+    /// Changes a request that is `ASKED` to `HELD`, or withdraws it and returns `false`.
     fn is_kept_out(&self) -> bool {
         for _ in 0..LOOKS {
             if self.changes(YIELDED, HELD) {
@@ -271,7 +277,7 @@ impl Ownership {
         if self.mark.load(Acquire) == USER && self.changes(ASKED, HELD) {
             return true;
         }
-        // The owner may yield, and it may then refuse, until one of these succeeds.
+        // Until one of these changes succeeds, the owner may yield, and may then refuse.
         if self.changes(ASKED, NONE) {
             return false;
         }

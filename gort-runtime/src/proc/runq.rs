@@ -1,30 +1,31 @@
 //! The run queue of a P: a ring of 256 entries, and the `runnext` slot.
 //!
 //! The owner (the M that holds the P, inside the runtime) adds at the tail and removes from the
-//! head. Thieves remove half of the ring from the head. Go's `runqput`, `runqget`, `runqgrab`.
+//! head. Thieves remove half of the ring from the head. Go's functions are `runqput`, `runqget` and
+//! `runqgrab`.
 //!
 //! `runnext` is the goroutine that the running one has just made ready. It runs next, in the rest
 //! of the same time slice, so that a pair that communicates stays on one P. A thief takes it only
-//! if the owner has had time to run it and did not (see `sched/steal.rs`).
+//! if the owner has had time to run it and has not done so (see `sched/steal.rs`).
 //!
 //! # Who may access what
 //! One thread at a time changes a queue: its owner, or a thief that keeps the owner in user code
 //! while it does so (`ownership.rs`; `sched/visit.rs` if no M holds the P). So the owner, which
-//! changes the queue at every switch, needs no locked instruction, and thieves, which come rarely,
-//! pay for the handshake. In Go the owner pays one compare-and-swap for each goroutine that it
-//! takes out. Without them, a switch takes 3 to 9 ns less (`yield_pair`, `pingpong_unbuf`).
+//! changes the queue at every switch, needs no locked instruction. Thieves, which are rare, pay for
+//! the handshake. In Go the owner executes one compare-and-swap for each goroutine that it takes
+//! out. A switch without compare-and-swaps takes 3 to 9 ns less (`yield_pair`, `pingpong_unbuf`).
 //!
-//! Any thread may look at `head`, `tail` and `next`: to see whether there is something to steal,
-//! and to count. The slots belong to the thread that changes the queue.
+//! Any thread may read `head`, `tail` and `next`, to see whether there is something to steal, and
+//! to count. Only the thread that changes the queue may access the slots.
 //!
 //! # Invariants
 //! 1. `tail - head` (wrapping) is the number of entries, at most `CAP`.
 //! 2. The slots from `head` to `tail` hold the entries, in queue order.
 //!
 //! # Orderings
-//! `ownership.rs` orders the changes of different threads. The stores of `tail` and of a new
-//! `runnext` are releases, and other threads' looks acquires, for the looks of `is_empty`, which
-//! must not miss an entry that moves.
+//! The protocol of `ownership.rs` orders the changes of different threads. The stores of `tail` and
+//! of a new `runnext` are releases, and other threads' looks are acquires, because of `is_empty`,
+//! which must not miss an entry that moves.
 
 use crate::base::prim::{
     AtomicPtr, AtomicU32, DataCell,
@@ -48,8 +49,8 @@ pub(crate) struct Runq<T> {
     slots: [DataCell<*mut T>; CAP as usize],
 }
 
-// SAFETY: a queue holds pointers to what it does not access. One thread at a time accesses the
-// slots, as the head of this file says, and the threads that do are ordered.
+// SAFETY: a queue does not access what its pointers point to. One thread at a time accesses the
+// slots, and the protocol of `ownership.rs` orders these threads ("Who may access what").
 unsafe impl<T> Sync for Runq<T> {}
 // SAFETY: no field depends on the thread that made the queue.
 unsafe impl<T> Send for Runq<T> {}
@@ -67,17 +68,17 @@ impl<T> Runq<T> {
         }
     }
 
-    /// Reads slot `i`. The caller may change the queue.
+    /// Reads slot `i`. The caller has the right to change the queue.
     #[inline(always)]
     fn slot(&self, i: u32) -> *mut T {
-        // SAFETY: one thread at a time accesses the slots: the caller.
+        // SAFETY: one thread at a time accesses the slots, and the caller is that thread.
         self.slots[(i % CAP) as usize].with(|slot| unsafe { *slot })
     }
 
-    /// Writes slot `i`. The caller may change the queue.
+    /// Writes slot `i`. The caller has the right to change the queue.
     #[inline(always)]
     fn set_slot(&self, i: u32, gp: *mut T) {
-        // SAFETY: as in `slot`.
+        // SAFETY: one thread at a time accesses the slots, and the caller is that thread.
         self.slots[(i % CAP) as usize].with_mut(|slot| unsafe { *slot = gp });
     }
 
@@ -148,7 +149,7 @@ impl<T> Runq<T> {
         Some(gp)
     }
 
-    /// Returns the entry at the head of the ring, for a prefetch. Null if the ring is empty. The
+    /// Returns the entry at the head of the ring, for a prefetch, or null if the ring is empty. The
     /// owner calls this.
     pub(crate) fn peek(&self) -> *const T {
         let head = self.head.load(Relaxed);
@@ -170,7 +171,8 @@ impl<T> Runq<T> {
         NonNull::new(gp)
     }
 
-    /// Returns whether the ring has entries, without `runnext`. A hint. Any thread may call this.
+    /// Returns whether the ring has entries; `runnext` does not count. This is a hint. Any thread
+    /// may call this.
     pub(crate) fn ring_has_entries(&self) -> bool {
         self.head.load(Relaxed) != self.tail.load(Relaxed)
     }
@@ -192,7 +194,7 @@ impl<T> Runq<T> {
         NonNull::new(gp)
     }
 
-    /// Returns `runnext` without taking it. A hint. Any thread may call this.
+    /// Returns `runnext` without taking it. This is a hint. Any thread may call this.
     pub(crate) fn peek_next(&self) -> *mut T {
         self.next.load(Relaxed)
     }

@@ -5,25 +5,25 @@
 //! taken it and this M has none. Everything must work without a P:
 //!
 //! - Waking and spawning use the global queue. Then [`Inside::finish`] gets a P again.
-//! - Parking needs no P: the M just has nothing to run afterwards. It must not try to get a P
+//! - Parking needs no P: the M just has nothing to run afterwards. The M must not try to get a P
 //!   first, because the parking goroutine may hold a channel's lock.
 //!
 //! Getting a P again is Go's `exitsyscall`: it takes an idle P, or one that another goroutine has
-//! lent for the time of a blocking call (`ownership.rs`). If other goroutines wait for all lent Ps,
-//! `exitsyscall0` takes one of them, queues the goroutine behind those that wait, and the M runs
-//! these. If no P is lent, `exitsyscall0` puts the goroutine into the global queue, and the thread
-//! goes to sleep.
+//! lent for the time of a blocking call (`ownership.rs`). If other goroutines wait for every lent
+//! P, `exitsyscall0` takes one of these Ps and queues the goroutine behind those that wait. The M
+//! then runs the waiting goroutines. If no P is lent, `exitsyscall0` puts the goroutine into the
+//! global queue, and the thread goes to sleep.
 //!
 //! Without lent Ps each thread that returns from a blocking call would sleep until sysmon has taken
-//! a P for its goroutine, at most one in 20 µs for each P (benchmark `syscall_sleep`: 75 µs a call
-//! on 2 Ps, and 8 with them). Go's threads take their former P, even if others wait for it. Those
-//! then wait until a call lasts long enough for sysmon to take the P, or for the end of the time
-//! slice of 10 ms.
+//! a P for its goroutine. Sysmon takes each P at most once in 20 µs. (Benchmark `syscall_sleep` on
+//! 2 Ps: 75 µs a call without lent Ps, and 8 with them.) Go's threads take their former P, even if
+//! other goroutines wait for it. Those goroutines then wait until a call lasts long enough for
+//! sysmon to take the P, or until the time slice of 10 ms ends.
 //!
 //! The scheduler on g0 is inside already, and its P cannot be taken. A function that
-//! `on_system_stack` calls on g0 is user code like any other: it enters, and may lose its P. On g0
-//! it cannot wait for another one, so it continues without a P. Its goroutine enters after the
-//! switch back, and gets one.
+//! `on_system_stack` calls on g0 is user code like any other: it enters the runtime, and may lose
+//! its P. On g0 it cannot wait for another P, so it continues without one. Its goroutine enters the
+//! runtime after the switch back, and gets a P then.
 
 use crate::arch::{self, Gobuf};
 use crate::base::hook::Hook;
@@ -53,7 +53,7 @@ impl Inside {
     #[inline(always)]
     pub(crate) fn enter() -> Option<Self> {
         let m = tls::getm()?;
-        // Within the runtime entries nest. The outermost one leaves.
+        // Entries nest. Only the outermost one leaves the runtime.
         let from_user = !m.ownership.is_inside();
         if from_user && !m.ownership.enter() {
             m.p.set(ptr::null());
@@ -82,8 +82,8 @@ impl Inside {
         self.from_user
     }
 
-    /// Gives up the entry before a switch to g0: the M that resumes the goroutine leaves on its
-    /// behalf.
+    /// Gives up the entry before a switch to g0, and returns the M. The M that resumes the
+    /// goroutine leaves the runtime on the goroutine's behalf.
     #[inline(always)]
     #[expect(clippy::mem_forget, reason = "the duty to leave passes to `execute`")]
     pub(crate) fn into_switch(self) -> &'static M {
@@ -92,8 +92,8 @@ impl Inside {
         m
     }
 
-    /// Hands the P of the calling goroutine's M on, if goroutines wait for it. Returns the time if
-    /// it did. The goroutine then continues without a P.
+    /// Hands the P of the calling goroutine's M on, if goroutines wait for it. If it does so, it
+    /// returns the time, and the goroutine continues without a P.
     #[cold]
     pub(crate) fn hand_on() -> Option<u64> {
         let inside = Self::enter()?;
@@ -127,8 +127,8 @@ impl Drop for Inside {
     }
 }
 
-/// Gets a P for a goroutine that is inside the runtime without one. Waits if no P is idle, and none
-/// is lent for which no other goroutine waits.
+/// Gets a P for a goroutine that is inside the runtime without one. Waits if no P is idle and other
+/// goroutines wait for every lent P.
 #[cold]
 fn exitsyscall(inside: Inside) {
     let p = idle_p().or_else(|| {
@@ -147,9 +147,10 @@ fn exitsyscall(inside: Inside) {
         // the switch back.
         return;
     };
-    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It runs here, so it owns its cells.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). This goroutine runs here, so it owns
+    // its cells.
     let g = unsafe { gp.as_ref() };
-    // Sysmon cannot take a P during the hook: there is none.
+    // Sysmon cannot take a P during the hook, because this M has none.
     hooks::call(g, Hook::Park);
     let wired = wire_if_panicking(inside.m(), gp);
     let m = inside.into_switch();
@@ -163,7 +164,7 @@ fn exitsyscall(inside: Inside) {
 
 /// Takes an idle P, if there is one.
 fn idle_p() -> Option<&'static P> {
-    // If this is out of date, the goroutine takes a lent P, or is submitted like any other.
+    // If this count is out of date, the goroutine takes a lent P, or is submitted like any other.
     if SCHED.idle.npidle() == 0 {
         return None;
     }
@@ -192,8 +193,8 @@ unsafe extern "C" fn exitsyscall0(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf
             OnG0::of(&*m.cast::<M>()),
         )
     };
-    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It was running on this M, so it is
-    // ours until it is queued.
+    // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). The goroutine was running on this M,
+    // so it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
     record::requeues(m, g);
     if let Some(p) = take_lent(m, |_| true) {

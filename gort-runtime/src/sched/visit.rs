@@ -1,14 +1,15 @@
 //! Access to the run queue of another P, for thieves.
 //!
 //! While a thief changes the queue, no other thread may change it. If an M holds the P, the thief
-//! keeps that M in user code (`proc/ownership.rs`). If no M does, because the P is idle or on its
-//! way to the next M, the thief keeps Ms from acquiring it.
+//! keeps that M in user code (`proc/ownership.rs`). If no M holds the P, because it is idle or on
+//! its way to the next M, the thief keeps Ms from acquiring it.
 //!
 //! # Protocol
-//! `P::m` names the M that holds the P, or is null. `P::visited` is set while a thief is there.
-//! - *A thief*: sets `visited` by a compare-and-swap; full barrier; reads `m`. If it is null, the
-//!   queue is the thief's. Otherwise it visits that M (`ownership.rs`). In the end it clears
-//!   `visited` (release).
+//! `P::m` names the M that holds the P, or is null. `P::visited` is set while a thief accesses the
+//! queue.
+//! - *A thief*: sets `visited` by a compare-and-swap; full barrier; reads `m`. If `m` is null, the
+//!   queue is the thief's. Otherwise the thief visits that M (`ownership.rs`). In the end the thief
+//!   clears `visited` (release).
 //! - *An M acquires the P* (`acquirep`): stores `m`; full barrier; waits until `visited` is clear
 //!   (acquire).
 //! - *An M gives up the P* (`releasep`), or sysmon has taken it: stores null into `m` (release),
@@ -19,8 +20,8 @@
 //! The barriers are full. Either the thief sees an M, or the M sees the thief and waits. While
 //! `visited` is set, no M begins to use the P. So the M that the thief has found in `m` either
 //! still holds the P, or has given it up, and then no M holds it. If the thief has found null, no M
-//! holds the P either. What earlier holders did is visible to the thief: by the visit of the last
-//! one, or by the release of null.
+//! holds the P either. The thief sees what earlier holders did to the queue: it has acquired this
+//! by its visit to the last holder, or by its load of null, which was stored as a release.
 
 use crate::base::prim::{
     Ordering::{Acquire, Relaxed, Release, SeqCst},
@@ -33,7 +34,8 @@ use crate::proc::runq::Runq;
 use std::ptr;
 
 /// Calls `visit` with the queue of `victim`, which `visit` may change. Returns `None` if another
-/// thief is there, or if the M that holds `victim` is inside the runtime. `visit` must not block.
+/// thief accesses the queue, or if the M that holds `victim` is inside the runtime. `visit` must
+/// not block.
 pub(super) fn visit<R>(victim: &P, visit: impl FnOnce(&Runq<G>) -> R) -> Option<R> {
     if victim
         .visited
@@ -53,7 +55,8 @@ pub(super) fn visit<R>(victim: &P, visit: impl FnOnce(&Runq<G>) -> R) -> Option<
     result
 }
 
-/// Names `m` as the M that holds `p`, and waits until no thief is there. `acquirep` calls this.
+/// Names `m` as the M that holds `p`, and waits until no thief accesses its queue. `acquirep` calls
+/// this.
 pub(super) fn settle(m: &M, p: &P) {
     // Release: sysmon and thieves read the M's words through this pointer.
     p.m.store(ptr::from_ref(m).cast_mut(), Release);

@@ -12,12 +12,12 @@ use std::hint::black_box;
 /// Number of pauses between two looks at the clock.
 const PAUSES: u32 = 8;
 
-/// Tells that the caller has collided with another thread: a lock was taken, or a compare-and-swap
+/// Counts a collision of the caller with another thread: a lock was taken, or a compare-and-swap
 /// failed. May pause for some microseconds. The caller then tries again, and does not call this a
 /// second time in the same operation.
 ///
-/// `look` reads the word that the other thread has written. It is called after a pause, to see how
-/// long the word's cache line takes to arrive.
+/// `look` reads the word that the other thread has written. `collided` calls it after a pause, to
+/// measure how long the word's cache line takes to arrive.
 #[cold]
 pub fn collided(look: impl FnOnce()) {
     if SCHED.procs() == 1 {
@@ -43,13 +43,13 @@ pub fn collided(look: impl FnOnce()) {
     let between = os::now_ns();
     look();
     let after = os::now_ns();
-    // What remains is the look without the reading of the clock.
+    // The difference is the time of the look without that of reading the clock.
     let took = (after - between).saturating_sub(between - before);
     p.collisions.transfer_took(took);
 }
 
-/// Acquires a lock, blocking the thread while another holds it. If the lock is taken, the caller
-/// may step back first, so it should hold no other lock.
+/// Acquires a lock, blocking the thread while another holds it. If the lock is taken, the thread
+/// may pause before it tries again, so the caller should hold no other lock.
 #[inline]
 pub fn lock_stepping_back(lock: &RawLock) {
     lock.lock_or(|| step_back(lock));
