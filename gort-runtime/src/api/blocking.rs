@@ -1,13 +1,14 @@
 //! Announced blocking calls.
 //!
-//! `blocking(f)` announces that `f` may block, and lends the P (`proc/ownership.rs`): an M that
-//! returns from a call without a P may take it at once, and sysmon may take it for goroutines that
-//! wait, after 20 µs instead of 1 or 10 ms. The return from `f` is Go's `exitsyscall`
-//! (`inside.rs`).
+//! `blocking(f)` announces that `f` may block, and lends the P (`proc/ownership.rs`). Another M
+//! that returns from a call without a P may take this P at once. Sysmon may take it for goroutines
+//! that wait, after 20 µs instead of 1 or 10 ms. After `f` returns, the goroutine gets a P as in
+//! Go's `exitsyscall` (`inside.rs`).
 //!
 //! If sysmon has taken the P in an M's last call, and goroutines wait for the P, the M hands it on
-//! before it makes the next call. This call is timed. If it is short, the M lends its P again. Go
-//! hands on at once only around calls that always block (`entersyscallblock`).
+//! before it makes the next call. The M times that call. If the call is short, the M lends its P
+//! again in later calls. Go hands on at once only around calls that always block
+//! (`entersyscallblock`).
 
 use crate::base::prim::Ordering::Relaxed;
 use crate::os;
@@ -17,7 +18,7 @@ use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use crate::traced::record::{self, Begun};
 
-/// How long a call lasts at least before which it would have been right to hand the P on.
+/// A call that lasts at least this long is *long*: it is right to hand the P on before it.
 const LONG_NS: u64 = 20_000;
 
 /// Runs `f`, which may block the thread (file I/O, a lock of std's, foreign code), while other
@@ -39,7 +40,7 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     struct Announced {
         /// The call in the trace, if one is written.
         begun: Option<Begun>,
-        /// When the P was handed on before the call, if it was.
+        /// The time at which the P was handed on before the call, if it was handed on.
         handed_on: Option<u64>,
     }
     impl Drop for Announced {
@@ -62,8 +63,8 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
         hooks::refuse(format_args!("call `blocking`"));
         return f();
     }
-    // This comes before the announcement, which is made on the M, because recording may change the
-    // thread.
+    // The recording comes before the announcement. The announcement is made on the M, and recording
+    // may move the goroutine to another M.
     let begun = record::is_traced().then(record_call).flatten();
     let Some(m) = tls::getm() else {
         return f();

@@ -1,29 +1,30 @@
 //! The timers of one P: a 4-ary heap (`quad.rs`), as in Go's `time.go`.
 //!
-//! A [`Timer`] lies on the stack of the goroutine that waits for it, or in a `Timed`
-//! (`life/timed.rs`), for which a new goroutine is started. The heap holds the timer's time and
-//! address. Any M may add timers to its own P's heap, remove a timer from the heap it was added to,
-//! and run the due timers of any heap.
+//! A [`Timer`] lies on the stack of the goroutine that waits for it, or, if it starts a new
+//! goroutine, in a `Timed` (`life/timed.rs`). The heap holds the timer's time and address. Any M
+//! may add timers to its own P's heap, remove a timer from the heap it was added to, and run the
+//! due timers of any heap.
 //!
 //! # Invariants
-//! 1. `slot` and the heap are touched only under the heap's lock. A timer is in the heap exactly
-//!    if the heap has, in the timer's slot, the timer's address.
-//! 2. A timer is taken out before its `expire` is called, under the same lock. So a
-//!    goroutine that removes its timer afterwards (taking the lock) knows that the timer is no
-//!    longer in use. A goroutine that was woken because `expire` won knows it without the lock,
-//!    because `run` reads everything it needs before it calls `expire`.
+//! 1. `slot` and the heap are touched only under the heap's lock. A timer is in the heap if and
+//!    only if the heap's item in the timer's slot has the timer's address.
+//! 2. A timer is taken out before its `expire` is called, under the same lock. So a goroutine that
+//!    removes its timer afterwards (taking the lock) knows that the timer is no longer in use. A
+//!    goroutine that was woken because `expire` won knows this without the lock, because `run`
+//!    reads everything that it needs before it calls `expire`.
 //! 3. `next` is the time of the earliest timer, or 0 if there is none. It is written under the
 //!    lock. A timer whose time never comes (`clock.rs`) does not count.
 //! 4. All other fields of a timer are written by its owner, while the timer is in no heap.
 //! 5. A timer that starts a goroutine is taken out only by a caller that has a record for it, so
-//!    every such timer that is taken out is called. A caller that gets no record puts the timer off
-//!    in place. Until it is taken out, it can be cancelled and counts as armed.
+//!    each such timer that `run` takes out does start its goroutine. A caller that gets no record
+//!    puts the timer off and leaves it in the heap. Until a timer is taken out, it can be cancelled
+//!    and counts as armed.
 //!
 //! # Orderings
 //! `next` is a hint for other threads. A goroutine that adds an earliest timer publishes `next`,
 //! then checks whether the timekeeper sleeps too long (`wake_for_timer` in `sched/submit.rs`). An M
 //! that is about to sleep publishes the time until which it sleeps, then reads every `next`
-//! (`stopm` in `sched/stop.rs`). Both execute a full fence in between.
+//! (`stopm` in `sched/stop.rs`). Both execute a full fence between the two steps.
 
 use super::never_comes;
 use super::quad::{NO_SLOT, Quad};
@@ -79,7 +80,7 @@ pub(crate) struct Start {
     pub(crate) make: unsafe fn(&Start, NonNull<G>, u64),
     /// Called in a goroutine instead of `make`, if the goroutine will not be started.
     pub(crate) give_up: unsafe fn(*const ()),
-    /// The argument of `give_up`, and what the new goroutine calls.
+    /// The argument of `give_up`. It also holds what the new goroutine calls.
     pub(crate) arg: *const (),
     /// The root of the goroutine that armed the timer (`Lineage::root`). `site` says where it was
     /// armed.
@@ -148,15 +149,16 @@ impl Timer {
     }
 }
 
-/// How many due timers are taken out before the first of their goroutines is touched, so that what
-/// they touch comes from memory side by side.
+/// How many due timers are taken out before the first of their goroutines is touched. The loads of
+/// these goroutines' memory then overlap.
 ///
 /// A stack that has not been used for long is in no TLB, and its first use takes 340 ns. Loads that
-/// are issued in a loop of their own overlap: then it takes 25 ns. (With other work between them it
-/// takes 160: a processor does not look far enough ahead.)
+/// are issued in a loop of their own overlap, and the first use takes 25 ns. (With other work
+/// between the loads it takes 160 ns, because a processor does not look far enough ahead.)
 const TOGETHER: usize = 16;
 
-/// A timer in a heap. All that waking its goroutine takes is here: the timer is on a cold stack.
+/// A timer in a heap. This has everything that is needed to wake the timer's goroutine, because the
+/// timer itself is on a cold stack.
 #[derive(Clone, Copy, Debug)]
 struct Listed {
     timer: NonNull<Timer>,
@@ -185,8 +187,8 @@ impl Listed {
         unsafe { self.timer.as_ref() }.what.get()
     }
 
-    /// Fetches the first lines that the goroutine to wake will touch: of its record, and of its
-    /// stack around the timer, where its context is, too.
+    /// Prefetches the cache lines that the goroutine to wake will touch first: those of its record,
+    /// and those of its stack around the timer. Its context is there too.
     #[inline]
     fn prefetch(&self) {
         if let Some(wake) = self.wake {
@@ -284,8 +286,8 @@ impl Timers {
     }
 
     /// Takes out the timers that are due at `now`, in the order of their times, and appends the
-    /// goroutines to wake to `woken`. Stops when `woken` has `most` goroutines, and at a timer that
-    /// starts a goroutine, for which the caller needs a record.
+    /// goroutines to wake to `woken`. Stops when `woken` has `most` goroutines. Stops at a timer
+    /// that starts a goroutine too, because the caller needs a record for that.
     pub(crate) fn run(&self, now: u64, most: u32, has_record: bool, woken: &GQueue) -> Ran {
         let mut heap = self.heap.lock();
         let mut ran = Ran::Enough;

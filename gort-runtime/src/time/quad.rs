@@ -1,12 +1,12 @@
 //! A 4-ary heap of items, ordered by their times. Go's `time.go` uses the same shape.
 //!
-//! What moves in the heap is only an item's time and the number of its *slot*, which stays the same
-//! while the item is in the heap. Two tables have, for each slot, the item and its position in the
-//! heap. So nothing outside these three arrays is touched. (Timers lie on the stacks of goroutines
+//! The heap moves only an item's time and the number of its *slot*. The number stays the same while
+//! the item is in the heap. Two tables have, for each slot, the item and its position in the heap.
+//! So the heap accesses nothing outside these three arrays. (Timers lie on the stacks of goroutines
 //! that sleep, each on a page of its own, which has left the cache and the TLB.)
 
 const ARITY: usize = 4;
-/// No slot.
+/// The number of no slot.
 pub(super) const NO_SLOT: u32 = u32::MAX;
 
 /// The time and the slot of an item.
@@ -16,13 +16,14 @@ struct Entry {
     slot: u32,
 }
 
-/// A heap. All tables have room for as many items as there ever were at once.
+/// A heap. Each table has room for the greatest number of items that were in the heap at one time.
 #[derive(Debug)]
 pub(super) struct Quad<T> {
     entries: Vec<Entry>,
-    /// By slots: the position in `entries`, or the next free slot.
+    /// For each slot: the position of its item in `entries`, or the next free slot if the slot is
+    /// free.
     places: Vec<u32>,
-    /// By slots: the item. `None` if the slot is free.
+    /// For each slot: its item, or `None` if the slot is free.
     items: Vec<Option<T>>,
     /// The first free slot, or `NO_SLOT`.
     free: u32,
@@ -80,13 +81,13 @@ impl<T: Copy> Quad<T> {
         (slot, self.sift_up(pos, entry) == 0)
     }
 
-    /// Takes out the item in `slot`. There is one.
+    /// Takes out the item in `slot`. The slot has an item.
     pub(super) fn take_out(&mut self, slot: u32) {
         let pos = self.places[slot as usize] as usize;
         self.take_out_at(pos);
     }
 
-    /// Takes out the earliest item. There is one.
+    /// Takes out the earliest item. The heap is not empty.
     pub(super) fn take_first(&mut self) {
         self.take_out_at(0);
     }
@@ -102,7 +103,8 @@ impl<T: Copy> Quad<T> {
         self.items[slot as usize] = None;
     }
 
-    /// Gives the earliest item another time. There is one.
+    /// Changes the time of the earliest item to `until`, which is not earlier. The heap is not
+    /// empty.
     pub(super) fn put_off_first(&mut self, until: u64) {
         self.entries[0].when = until;
         self.sift_down(0, self.entries[0]);
@@ -113,8 +115,9 @@ impl<T: Copy> Quad<T> {
         self.count_below(0, limit, most)
     }
 
-    /// Counts at `pos` and below. No entry is earlier than its parent. So the search looks at no
-    /// more than four entries for each that it finds, and goes no deeper than `most`.
+    /// Counts the entry at `pos` and those below it. No entry is earlier than its parent. So the
+    /// search looks at no more than four entries for each entry that it finds, and goes no deeper
+    /// than `most`.
     fn count_below(&self, pos: usize, limit: u64, most: usize) -> usize {
         if most == 0
             || self

@@ -1,15 +1,15 @@
 //! Segments that are ready to be filled: empty, and in memory that the kernel has provided already.
 //!
-//! At the beginning of a trace the writer thread makes a whole store of them ([`fill`]). Later the
-//! reader of the logs gives back those that it has read. So a thread that records takes a segment
-//! that is ready. Otherwise it would cause a page fault for every 128 events, which took more time
-//! than everything else about these events.
+//! At the beginning of a trace the writer thread makes a whole store of segments ([`fill`]). Later
+//! the reader of the logs gives back those that it has read. So a thread that records takes a
+//! segment that is ready. With a new segment it would cause a page fault for every 128 events.
+//! These faults took more time than all other work for the events.
 //!
 //! # Invariants and orderings
 //! 1. A slot holds an empty segment or null. No log and no thread has a segment that is in a slot.
 //! 2. `put` changes a slot from null to a segment, by a compare-and-swap (release). `take` swaps
-//!    null in (acquire). So each segment is taken once, and who takes it sees what the previous
-//!    owner did with it, such as emptying it.
+//!    null in (acquire). So each segment is taken once, and the thread that takes it sees what the
+//!    previous owner did with it: for example, that it is empty.
 //! 3. `filled` only says where to look first. Two threads that change it at the same time may leave
 //!    it wrong by some slots. Then `take` misses a segment, or `put` a slot, for a while.
 //!
@@ -33,7 +33,7 @@ const LOOKS: usize = 4;
 /// Room for `N` empty segments.
 pub(crate) struct Pool<const N: usize> {
     slots: [AtomicPtr<Segment>; N],
-    /// Number of slots from the first that hold a segment, or nearly.
+    /// Approximately the number of slots, from the first on, that hold a segment (3).
     filled: AtomicUsize,
 }
 
@@ -54,7 +54,7 @@ impl<const N: usize> Pool<N> {
         }
     }
 
-    /// Removes a segment, unless none is found.
+    /// Removes a segment. Returns `None` if none is found.
     pub(crate) fn take(&self) -> Option<Box<Segment>> {
         let filled = self.filled.load(Relaxed).min(N);
         for at in (filled.saturating_sub(LOOKS)..filled).rev() {
@@ -117,8 +117,8 @@ pub(crate) fn take() -> Box<Segment> {
     READY.take().unwrap_or_else(Segment::new)
 }
 
-/// Returns a new segment: in the models of logs, each segment is used once, so that loom detects
-/// one that is used after it was freed.
+/// Returns a new segment. In the models of logs each segment is used once, so that loom detects the
+/// use of a segment that was freed.
 #[cfg(loom)]
 pub(crate) fn take() -> Box<Segment> {
     Segment::new()

@@ -19,8 +19,8 @@ pub(crate) const SEGMENT: usize = 1024;
 pub(crate) const SEGMENT: usize = 2;
 
 /// Number of events between the one that is written and the one whose memory is prefetched. The
-/// core on which the writer thread runs has touched or read the segment before, so its lines are in
-/// that core's cache. Fetching one from there took longer than ten events.
+/// core on which the writer thread runs has touched or read the segment before, so the segment's
+/// lines are in that core's cache. Fetching one line from there took longer than ten events.
 const AHEAD: usize = 32;
 
 /// A node of a log's list, with room for [`SEGMENT`] events.
@@ -50,7 +50,7 @@ impl Segment {
         }
     }
 
-    /// Makes a segment that has been read empty again.
+    /// Empties a segment that has been read.
     pub(super) fn clear(&mut self) {
         self.len.store(0, Relaxed);
         self.next.store(ptr::null_mut(), Relaxed);
@@ -58,7 +58,7 @@ impl Segment {
 
     /// Writes to every page of the segment, so that the kernel provides the memory now.
     pub(crate) fn touch(&mut self) {
-        /// Number of slots on the smallest page that a processor has.
+        /// Number of slots on the smallest page of any processor.
         const PER_PAGE: usize = 4096 / size_of::<Packed>();
         for slot in self.slots.iter_mut().step_by(PER_PAGE) {
             slot.with_mut(|slot| {
@@ -85,7 +85,7 @@ impl Segment {
             unsafe { (*slot).write(event) };
         });
         self.len.store(at as u32 + 1, Release);
-        // The address may lie behind the segment.
+        // The address may be past the end of the segment.
         arch::prefetch_to_write(ptr::from_ref(slot).wrapping_add(AHEAD).cast());
     }
 
