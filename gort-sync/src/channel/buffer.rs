@@ -4,7 +4,7 @@ use super::hchan::{ChanState, Hchan};
 use super::ring::Attempt;
 
 impl<T> Hchan<T> {
-    /// Ends the arrest of the buffer. Called under the lock.
+    /// Ends the arrest of both ends of the buffer. Called under the lock.
     #[inline(never)]
     pub(super) fn release(&self) {
         if let Some(ring) = self.ring() {
@@ -21,9 +21,9 @@ impl<T> Hchan<T> {
     /// The channel is open; `elem` points to a value that is the caller's to move.
     #[inline]
     pub(super) unsafe fn buffer_push(&self, state: &mut ChanState, elem: *mut T) -> bool {
-        // SAFETY: the caller holds the lock, since it has the state, and the tail is arrested
-        // before the ring is used as arrested. Caller's clauses: the channel is open, and `elem` is
-        // a value to move.
+        // SAFETY: the caller holds the lock, since it has the state. `arrest_tail` comes before the
+        // calls that need an arrested tail. Caller's clauses: the channel is open, and `elem` is a
+        // value to move.
         unsafe {
             if let Some(ring) = self.ring() {
                 ring.arrest_tail();

@@ -1,13 +1,13 @@
 //! The buffer of an unbounded channel: blocks of slots, linked in a chain, which senders and
 //! receivers use without the channel's lock while there is no waiter. The positions and their
-//! hand-over from block to block are those of the list in crossbeam-channel, the arrest is that of
+//! hand-over from block to block are those of the list in crossbeam-channel. The arrest is that of
 //! our own ring (`ring.rs`).
 //!
 //! # Words
-//! Each end has a word and the block in which its next position is. A word has, from the high bits
-//! down: the number of values that were ever sent (`tail`) or received (`head`), the offset of the
-//! next one in its block, and three flags. [`BIG`] tells the size of that block. [`SLOW`] and
-//! [`CLOSED`] (in `tail` only) are those of the ring.
+//! Each end has a word, and a pointer to the block in which its next position is. A word has, from
+//! the high bits down: the number of values that were ever sent (`tail`) or received (`head`), the
+//! offset of the next position in its block, and three flags. [`BIG`] is set if that block is a big
+//! one. [`SLOW`] and [`CLOSED`] (in `tail` only) are those of the ring.
 //!
 //! | slot | who may touch it | next |
 //! |---|---|---|
@@ -15,51 +15,53 @@
 //! | full | the receiver that has moved `head` from this position | stores `READ`, release |
 //! | read | the receiver of the block's last slot | makes the block new, or frees it |
 //!
-//! A sender or receiver finds a position with a compare-and-swap, and touches the block only after
-//! that. Before, the block may be gone. A receiver of the last slot waits until all other slots of
-//! the block have been read. Nothing else frees a block that is in use, so a position that was
-//! taken keeps its block.
+//! A sender or receiver takes a position with a compare-and-swap, and touches the block only after
+//! that. Before that, the block may be gone. A receiver of the last slot waits until all other
+//! slots of the block have been read. Nothing else frees a block that is in use, so a position that
+//! was taken keeps its block.
 //!
 //! # From block to block
 //! A sender that takes the last slot of a block moves `tail` to an offset that is the block's
-//! capacity. No other thread moves the word from there: the sender stores the new block, and
-//! then adds what leads to offset 0 (and to the other size). Others wait for that. It then links
-//! the new block behind the old one, and the receiver of the last slot does the same with `head`,
-//! once it sees the link.
+//! capacity. No other thread moves the word from there. The sender stores the new block, and then
+//! adds to the word the difference that leads to offset 0 (and to the other size). Other senders
+//! wait for that. The sender then links the new block behind the old one. The receiver of the last
+//! slot moves `head` in the same way, once it sees the link.
 //!
-//! Why word and block belong together: the block is stored before the word (release), and read
-//! after it (acquire). So a thread reads the block of that word or a later block. If it is a later
-//! one, the thread that stored it has moved the word before, so our compare-and-swap, which is
-//! ordered after that by the block's store and load, fails. No word comes back: counts only grow,
-//! and with one count the offset only goes up to the capacity and then to 0. (There is one
-//! exception, which does no harm: [`give_back`](Chain::give_back) may take its step back, with the
-//! same block.)
+//! A thread whose compare-and-swap succeeds has read the block of that word, for this reason. The
+//! block is stored before the word (release), and read after it (acquire). So a thread reads the
+//! block of that word or a later block. If it reads a later block, the thread that stored that
+//! block has moved the word before. Our compare-and-swap is ordered after that move by the block's
+//! store and load, so it fails. No word goes back to an earlier position: counts only grow, and
+//! while the count stays the same, the offset only goes up to the capacity and then to 0. (There is
+//! one exception, which does no harm: [`give_back`](Chain::give_back) may undo its step, while the
+//! block is the same.)
 //!
 //! # Fast and slow
-//! The same as for the ring: the lock's holder arrests an end by setting `SLOW`. From then on no
-//! compare-and-swap of a thread without the lock succeeds on that word. So a receiver that arrests
-//! `tail` and then finds the chain empty knows that it stays empty until the lock is released:
-//! there is one word and no fence, and no send can be missed. Unlike in the ring, a thread that
-//! has taken a last slot before the arrest may still have to add its step. So the holder too moves
-//! the word by compare-and-swap, and sets and clears flags by read-modify-write operations.
+//! The chain does the same as the ring: the lock's holder arrests an end by setting `SLOW`. From
+//! then on no compare-and-swap of a thread without the lock succeeds on that word. So a receiver
+//! that arrests `tail` and then finds the chain empty knows that the chain stays empty until the
+//! lock is released. This takes one word and no fence, and the receiver cannot miss a send. Unlike
+//! in the ring, a thread that has taken a last slot before the arrest may still have to add its
+//! step to the word. So the lock's holder too moves the word by compare-and-swap, and sets and
+//! clears flags by read-modify-write operations.
 //!
 //! # Why "empty" is true
 //! [`pop`](Chain::pop) reads `head`, then `tail` (acquire keeps that order). Counts only grow, and
-//! that of `head` is never above that of `tail`. If the two are equal, then at the second read the
-//! chain was empty. Moving a word is a release, and a receiver moves `head` past a value only
-//! after it has seen `tail` beyond it. So a thread that reads `head` with an acquire sees such a
-//! `tail`, too, and [`len`](Chain::len) is never negative.
+//! that of `head` is never above that of `tail`. If the two are equal, then the chain was empty at
+//! the second read. A thread moves a word with a release, and a receiver moves `head` past a value
+//! only after it has seen `tail` beyond that value. So a thread that reads `head` with an acquire
+//! also sees such a `tail`, and [`len`](Chain::len) is never negative.
 //!
-//! `seen` is a value that `tail` had. As long as it is beyond `head` there is a value, and
+//! `seen` is a value that `tail` had. As long as `seen` is beyond `head`, there is a value, and
 //! receivers need not read the senders' cache line.
 //!
 //! # Memory
-//! One empty block is kept for the next sender that needs one. If more than a big block's values
-//! are waiting, the next block is a big one. The receiver that takes the last value out of a big
-//! block, or that leads to a big block without a value, puts a small block in its place. So a burst
-//! leaves no big block, below which the allocator could not give memory back to the system. To do
-//! that the receiver takes both words to the block's capacity, so that all others wait, as they do
-//! for a sender that goes from block to block.
+//! One empty block is kept for the next sender that needs one. If more values are waiting than a
+//! big block holds, the next block is a big one. A receiver may take the last value out of a big
+//! block, or may lead `head` to a big block without a value. Then it puts a small block in the
+//! place of the big one. So a burst leaves no big block, below which the allocator could not give
+//! memory back to the system. To replace the block, the receiver moves both words to the block's
+//! capacity. All other threads then wait, as they do for a sender that goes from block to block.
 
 mod block;
 mod memory;
@@ -93,7 +95,7 @@ struct End<T> {
     block: AtomicPtr<Block<T>>,
 }
 
-/// What receivers use.
+/// The receivers' end, and the other words that receivers use.
 struct Head<T> {
     end: End<T>,
     /// A value that the tail's word had.
@@ -102,8 +104,9 @@ struct Head<T> {
     spare: AtomicPtr<Block<T>>,
 }
 
-/// A chain of blocks. The ends are in two cache lines, wherever the allocator puts the chain. They
-/// are not aligned to lines: that would double the memory, and programs have many channels.
+/// A chain of blocks. The two ends are in different cache lines, wherever the allocator puts the
+/// chain. They are not aligned to cache lines, because that would double the memory, and programs
+/// have many channels.
 #[repr(C)]
 pub(crate) struct Chain<T> {
     tail: End<T>,
@@ -130,12 +133,12 @@ fn flag_if(is_big: bool) -> u64 {
 }
 
 impl<T> End<T> {
-    /// Leads the word from the end of its block to the beginning of `next`. Only the thread that
-    /// has taken the word there calls this.
+    /// Moves the word from the end of its block to the beginning of `next`. Only the thread that
+    /// has moved the word to the end of the block calls this.
     fn go_on(&self, word: u64, next: *mut Block<T>, is_big: bool) {
         self.block.store(next, Release);
-        // From the capacity to 0, and from one size to the other. No step crosses a field, so flags
-        // that others set at that time stay.
+        // This changes the offset from the capacity to 0, and `BIG` from one size to the other. No
+        // change carries into another field, so flags that other threads set at that time stay.
         let there = flag_if(is_big);
         let here = (Chain::<T>::cap(word) * OFFSET) + (word & BIG);
         self.word.fetch_add(there.wrapping_sub(here), Release);
@@ -177,7 +180,8 @@ impl<T> Chain<T> {
     /// Sends the value at `elem` unless the chain is closed or the tail is arrested. The value is
     /// moved only if the result is `Done`.
     ///
-    /// Never inlined, so that operations of bounded channels are as short as without it.
+    /// This is never inlined, so that operations of bounded channels are as short as they would be
+    /// without chains.
     ///
     /// # Safety
     /// `elem` points to a value that is the caller's to move.
@@ -187,7 +191,7 @@ impl<T> Chain<T> {
         unsafe { self.push_unless(CLOSED | SLOW, elem) }
     }
 
-    /// Like [`push`](Self::push), under the lock: also if the tail is arrested.
+    /// Sends like [`push`](Self::push), but even if the tail is arrested.
     ///
     /// # Safety
     /// The caller holds the lock. `elem` points to a value that is the caller's to move.
@@ -203,8 +207,8 @@ impl<T> Chain<T> {
     unsafe fn push_unless(&self, flags: u64, elem: *const T) -> Attempt {
         let backoff = Backoff::new();
         let mut tail = self.tail.word.load(Acquire);
-        // A block to continue with. It must be there before the last slot is taken, so that others
-        // do not wait for an allocation.
+        // The block to continue with. It must be allocated before the last slot is taken, so that
+        // other threads do not wait for an allocation.
         let mut next: *mut Block<T> = ptr::null_mut();
         let attempt = loop {
             if tail & flags != 0 {
@@ -279,7 +283,7 @@ impl<T> Chain<T> {
     /// Receives into `elem` if the head is not arrested and there is a value. `elem` is initialised
     /// only if the result is `Done`.
     ///
-    /// Never inlined; see [`push`](Self::push).
+    /// This is never inlined; see [`push`](Self::push).
     ///
     /// # Safety
     /// `elem` is a place for a `T`.
@@ -289,7 +293,7 @@ impl<T> Chain<T> {
         unsafe { self.pop_unless(SLOW, elem) }
     }
 
-    /// Like [`pop`](Self::pop), under the lock: also if the head is arrested.
+    /// Receives like [`pop`](Self::pop), but even if the head is arrested.
     ///
     /// # Safety
     /// The caller holds the lock. `elem` is a place for a `T`.
@@ -368,24 +372,25 @@ impl<T> Chain<T> {
         }
     }
 
-    /// Returns true if there was a value at or after this position of the head.
+    /// Returns true if `seen` shows that there was a value at or after the position of `head`.
     #[inline(always)]
     fn has_seen_beyond(&self, head: u64) -> bool {
         ahead(head, self.head.seen.load(Acquire)) > 0
     }
 
-    /// Continues with the block after `block`, of which the last slot was taken. Returns its flag.
+    /// Continues with the block after `block`, whose last slot the caller has taken. Returns the
+    /// next block's `BIG` flag.
     ///
     /// # Safety
     /// The caller has moved the head from `head`, the last position in `block`.
     #[cold]
     unsafe fn follow(&self, head: u64, block: *mut Block<T>) -> u64 {
         // SAFETY: the caller guarantees that `block` has the caller's position, so it is alive.
-        // Receivers get to the block behind it only after `go_on`, so that is alive, too.
+        // Receivers get to the block behind it only after `go_on`, so that block is alive, too.
         unsafe {
             let backoff = Backoff::new();
             let next = loop {
-                // The sender of the last slot stores it after it has moved the tail.
+                // The sender of the last slot stores the link after it has moved the tail.
                 let next = (*block).next.load(Acquire);
                 if !next.is_null() {
                     break next;
@@ -412,7 +417,8 @@ impl<T> Chain<T> {
         loop {
             let tail = self.tail.word.load(Acquire);
             let head = self.head.end.word.load(Acquire);
-            // If no value was sent, this pair of counts existed at one moment.
+            // If no value was sent since the first load of `tail`, this pair of counts existed at
+            // one moment.
             if same_count(self.tail.word.load(Acquire), tail) {
                 return ahead(head, tail) as usize;
             }

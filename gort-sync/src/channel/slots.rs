@@ -13,7 +13,7 @@ pub(super) struct Stamped<T> {
 }
 
 impl<T> Stamped<T> {
-    /// Creates an empty slot. Memory that is all zeroes is one, too.
+    /// Creates an empty slot. Memory that is all zeroes is an empty slot, too.
     fn new() -> Self {
         Self {
             stamp: AtomicUsize::new(0),
@@ -22,8 +22,8 @@ impl<T> Stamped<T> {
     }
 }
 
-/// The slots' memory. A type of its own, so that the memory is freed even if a value's destructor
-/// panics.
+/// The slots' memory. This is a type of its own, so that the memory is freed even if a value's
+/// destructor panics.
 pub(super) struct Slots<T> {
     pub(super) first: NonNull<Stamped<T>>,
     pub(super) cap: usize,
@@ -45,8 +45,8 @@ impl<T> Slots<T> {
 
 impl<T> Drop for Slots<T> {
     fn drop(&mut self) {
-        // SAFETY: `new` allocated the memory with this layout and found it valid. It is freed once,
-        // here.
+        // SAFETY: `new` allocated the memory with this layout and found the layout valid. The
+        // memory is freed once, here.
         unsafe {
             let layout = Layout::from_size_align_unchecked(
                 size_of::<Stamped<T>>() * self.cap,

@@ -1,4 +1,4 @@
-//! The blocks of slots that an unbounded channel's chain is made of.
+//! The blocks of slots that make up an unbounded channel's chain.
 //!
 //! A block is one allocation: a header and `cap` slots. There are small blocks, for channels that
 //! hold little, and big ones, for a long backlog.
@@ -11,9 +11,9 @@ use std::alloc::{self, Layout, handle_alloc_error};
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// A slot's state: no value so far.
+/// A slot's state: no value has been stored.
 pub(super) const EMPTY: u8 = 0;
-/// A slot's state: a value, which belongs to the receiver of this position.
+/// A slot's state: there is a value, which belongs to the receiver of this position.
 pub(super) const FULL: u8 = 1;
 /// A slot's state: the value was moved out, and the receiver is done with the slot.
 pub(super) const READ: u8 = 2;
@@ -33,10 +33,10 @@ pub(super) struct Block<T> {
     _align: [ChainSlot<T>; 0],
 }
 
-/// The number of slots in a small block of values of this size, and in a big one. Both are below
+/// Returns the number of slots in a small block of `T`s, and in a big one. Both numbers are below
 /// 1,024.
 pub(super) const fn caps<T>() -> (u64, u64) {
-    // A model reaches the end of a block soon.
+    // The blocks of a model are small, so that it soon reaches the end of one.
     if cfg!(loom) {
         return if size_of::<T>() > 64 { (1, 2) } else { (2, 3) };
     }
@@ -98,8 +98,9 @@ impl<T> Block<T> {
         }
     }
 
-    /// Makes a block new again. Waits for receivers that have not finished with their slots among
-    /// the first `used`; they need a few instructions for that, unless they have lost their cores.
+    /// Makes a block new again. Waits for receivers that have not finished with their slots, which
+    /// are among the first `used`. A receiver needs a few instructions to finish, unless it has
+    /// lost its core.
     ///
     /// # Safety
     /// `block` came from `alloc`. All threads that use it are receivers of the first `used` slots.
@@ -146,13 +147,14 @@ impl<T> Block<T> {
                 debug_assert_eq!(offset, size_of::<Self>());
                 layout
             }
-            // One slot of the largest type there can be.
+            // Only one slot of the largest type that there can be could fail here.
             Err(_) => unreachable!("a block is a little larger than a value"),
         }
     }
 }
 
-/// Waits for a thread that has taken a position but is not done with its slot.
+/// Waits until a slot's state is `value`: a thread has taken the position, but has not finished
+/// with the slot.
 #[inline(always)]
 pub(super) fn wait_for(state: &AtomicU8, value: u8) {
     if state.load(Acquire) != value {

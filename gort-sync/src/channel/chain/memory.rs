@@ -1,4 +1,4 @@
-//! Where a chain's blocks come from and where they go; see "Memory" in `chain.rs`.
+//! Allocates, reuses and frees a chain's blocks; see "Memory" in `chain.rs`.
 
 use super::block::{Block, EMPTY};
 use super::{BIG, Chain, OFFSET, OFFSETS, ONE, ahead, flag_if, offset_of, same_count};
@@ -10,7 +10,8 @@ use crate::prim::{
 use std::ptr;
 
 impl<T> Chain<T> {
-    /// Returns a block for the values after that of `tail`, the last one in its block.
+    /// Returns a block for the values after the position `tail`, which is the last one in its
+    /// block.
     #[cold]
     pub(super) fn block_after(&self, tail: u64) -> *mut Block<T> {
         let waiting = ahead(self.head.end.word.load(Relaxed), tail);
@@ -28,7 +29,7 @@ impl<T> Chain<T> {
         Block::alloc(is_big)
     }
 
-    /// Ends the use of a block.
+    /// Renews a block whose last value the caller has taken, and keeps or frees it.
     ///
     /// # Safety
     /// The caller has moved the head from the last position of `block`, at offset `last`, and has
@@ -36,9 +37,9 @@ impl<T> Chain<T> {
     #[cold]
     pub(super) unsafe fn retire(&self, block: *mut Block<T>, last: u64) {
         // SAFETY: the caller guarantees that the position is the caller's, so the block is alive.
-        // No sender uses it: the values before this one are taken by receivers that have seen
-        // `FULL`, and the sender of the last one has stored that after the link. So all others that
-        // use it are receivers of the slots before the last one.
+        // No sender uses it: the receivers of the values before this one take them only after they
+        // have seen `FULL`, and the sender of the last value stored `FULL` after the link. So all
+        // other threads that use the block are receivers of the slots before the last one.
         unsafe {
             (*Block::slot(block, last)).state.store(EMPTY, Relaxed);
             Block::renew(block, last);
@@ -60,8 +61,8 @@ impl<T> Chain<T> {
         }
     }
 
-    /// Puts a small block in the place of a big one, if no value is left in the chain. `flags` are
-    /// those that forbid the caller to move the head.
+    /// Puts a small block in the place of a big one, if no value is left in the chain. The caller
+    /// may move the head only if none of `flags` is set.
     #[cold]
     pub(super) fn give_back(&self, flags: u64) {
         let head = self.head.end.word.load(Acquire);
@@ -76,8 +77,8 @@ impl<T> Chain<T> {
             return;
         }
         let small = Block::alloc(false);
-        // From the next position to the end of the block, from where no other thread moves the
-        // word.
+        // The step leads from the next position to the end of the block. No other thread moves the
+        // word from there.
         let used = offset_of(head);
         let step = (Self::LARGE - used) * OFFSET;
         let moved = |word: &AtomicU64, from: u64| {
@@ -111,8 +112,8 @@ impl<T> Chain<T> {
     }
 }
 
-/// The blocks of a chain that no one uses any more. They are freed even if a value's destructor
-/// panics.
+/// The blocks of a chain that no thread uses any more. Dropping this frees them, even if a value's
+/// destructor has panicked.
 struct Rest<T> {
     first: *mut Block<T>,
     spare: *mut Block<T>,
@@ -120,8 +121,8 @@ struct Rest<T> {
 
 impl<T> Drop for Rest<T> {
     fn drop(&mut self) {
-        // SAFETY: the chain is gone, and its blocks were its own. Each is freed after its link has
-        // been read.
+        // SAFETY: the chain is being dropped, and its blocks were its own. Each block is freed
+        // after its link has been read.
         unsafe {
             while !self.first.is_null() {
                 let block = self.first;
