@@ -26,8 +26,8 @@ impl Busy {
         }
     }
 
-    /// Returns how many cores other processes kept busy since then. The children of this process
-    /// count as its own after they have been waited for.
+    /// Returns how many cores other processes have kept busy since `self` was taken. The children
+    /// of this process count as its own after they have been waited for.
     pub(super) fn others(self) -> f64 {
         let now = Self::now();
         let ticks = (now.all - self.all) - (now.ours - self.ours);

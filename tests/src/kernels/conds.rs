@@ -1,5 +1,5 @@
-//! Kernels with condition variables: a notification that came before its waiter, or reached another
-//! one.
+//! Kernels with condition variables: a notification comes before its waiter, or reaches another
+//! waiter.
 
 use super::Outcome::{Leaks, Stuck};
 use super::{Chan, Kernel};
@@ -25,7 +25,7 @@ pub(super) const MISSED: &[Kernel] = &[
                 queue.1.notify_all();
             });
             signals.join().unwrap();
-            // Without a look at what it waits for.
+            // The wait begins without a look at the queue.
             drop(queue.1.wait(queue.0.lock()));
         },
         fixed: || {

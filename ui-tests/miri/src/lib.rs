@@ -1,10 +1,10 @@
-//! The foundation of an expansion of `select!`, without the runtime: Miri does not run assembly,
-//! and few system calls.
+//! The foundation of an expansion of `select!`, without the runtime. (Miri runs no assembly and few
+//! system calls.)
 //!
-//! The macro, the arms that send (`select/send.rs`: where values lie, and what drops them),
-//! `Selectable` and the functions that the macro calls (`select/macro_support.rs`) are the real
-//! ones. The channels, for one thread, and the choice are stand-ins. [`while_parked`] sets what
-//! happens while a select waits.
+//! These parts are the real ones: the macro, the arms that send (`select/send.rs`, which says where
+//! values lie and what drops them), `Selectable`, and the functions that the macro calls
+//! (`select/macro_support.rs`). The choice and the channels, which work on one thread only, are
+//! stand-ins. [`while_parked`] sets what happens while a select waits.
 
 extern crate self as gort_runtime;
 

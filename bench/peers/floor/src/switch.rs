@@ -54,7 +54,7 @@ static mut PAIR: Pair = Pair {
     turns: 0,
 };
 
-/// Switches back, for ever.
+/// Counts each turn and switches back, for ever.
 extern "C" fn other() -> ! {
     let pair = &raw mut PAIR;
     loop {
@@ -82,7 +82,8 @@ pub(super) fn measure(switch: Switch) -> f64 {
     let round = |turns| {
         let start = Instant::now();
         for _ in 0..turns {
-            // SAFETY: `other` waits in the switch to here, or in its first frame.
+            // SAFETY: `other` is suspended in the switch to here, or has not started, and its stack
+            // holds the first frame.
             unsafe { switch(&raw mut (*pair).main, (*pair).other) };
         }
         start.elapsed()

@@ -1,4 +1,4 @@
-//! Values one after the other over channels.
+//! Passes values over channels, one after the other.
 
 use crate::chans::{Rx, Tx, unbuf};
 use bench_common::{Figures, check, sieve_hops, triangle};
