@@ -188,7 +188,8 @@ impl Listed {
     }
 
     /// Prefetches the cache lines that the goroutine to wake will touch first: those of its record,
-    /// and those of its stack around the timer. Its context is there too.
+    /// and those of its stack around the timer. The goroutine's context is in that part of the
+    /// stack, too.
     #[inline]
     fn prefetch(&self) {
         if let Some(wake) = self.wake {
@@ -286,8 +287,8 @@ impl Timers {
     }
 
     /// Takes out the timers that are due at `now`, in the order of their times, and appends the
-    /// goroutines to wake to `woken`. Stops when `woken` has `most` goroutines. Stops at a timer
-    /// that starts a goroutine too, because the caller needs a record for that.
+    /// goroutines to wake to `woken`. Stops when `woken` has `most` goroutines. It also stops at a
+    /// timer that starts a goroutine, because the caller needs a record for that.
     pub(crate) fn run(&self, now: u64, most: u32, has_record: bool, woken: &GQueue) -> Ran {
         let mut heap = self.heap.lock();
         let mut ran = Ran::Enough;
