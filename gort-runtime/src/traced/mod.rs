@@ -7,7 +7,7 @@
 //!
 //! # What it costs
 //! While no trace is written, each recording site loads one word (`gate.rs`) and does not take a
-//! branch. While one is written, an event costs 5 to 10 ns: 90 instructions, 32 bytes in memory
+//! branch. While one is written, an event costs 5 to 10 ns: 92 instructions, 32 bytes in memory
 //! that is ready (`pool.rs`), and for two of three events a read of the processor's cycle counter.
 //! `bench/NOTES.md` says how this time was spent before, and what is left of it.
 //!
