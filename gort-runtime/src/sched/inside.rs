@@ -1,8 +1,8 @@
 //! Entering and leaving the runtime from a goroutine.
 //!
 //! Code that touches the P of a running goroutine must call [`Inside::enter`] first, which does the
-//! owner's part of `ownership.rs`. Afterwards either the P is ours until we leave, or another thread
-//! has taken it and this M has none. Everything must work without a P:
+//! owner's part of `ownership.rs`. Afterwards either the P is ours until we leave, or another
+//! thread has taken it and this M has none. Everything must work without a P:
 //!
 //! - Waking and spawning use the global queue. Then [`Inside::finish`] gets a P again.
 //! - Parking needs no P: the M just has nothing to run afterwards. The M must not try to get a P
@@ -16,8 +16,8 @@
 //!
 //! Without lent Ps each thread that returns from a blocking call would sleep until sysmon has taken
 //! a P for its goroutine. Sysmon takes each P at most once in 20 µs. (Benchmark `syscall_sleep` on
-//! 2 Ps: 75 µs a call without lent Ps, and 5.6 with them.) Go's threads take their former P, even if
-//! other goroutines wait for it. Those goroutines then wait until a call lasts long enough for
+//! 2 Ps: 75 µs a call without lent Ps, and 5.6 with them.) Go's threads take their former P, even
+//! if other goroutines wait for it. Those goroutines then wait until a call lasts long enough for
 //! sysmon to take the P, or until the time slice of 10 ms ends.
 //!
 //! The scheduler on g0 is inside already, and its P cannot be taken. A function that
