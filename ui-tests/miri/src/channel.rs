@@ -65,6 +65,11 @@ impl<T> Hchan<T> {
         (self.capacity != 0).then_some(self)
     }
 
+    /// Returns the chain of an unbounded channel. There are none here.
+    pub(crate) fn chain(&self) -> Option<&Self> {
+        None
+    }
+
     /// # Safety
     /// `elem` points to a value, which is gone if the answer is `Done`.
     pub(crate) unsafe fn push(&self, elem: *mut T) -> Attempt {
