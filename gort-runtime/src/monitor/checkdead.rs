@@ -268,8 +268,7 @@ fn write_all_goroutines(head: &str) {
 }
 
 /// Tests are reported as stuck after only foreign threads could have woken a goroutine for this
-/// long,
-/// in nanoseconds.
+/// long, in nanoseconds.
 const STUCK_NS: u64 = 3_000_000_000;
 
 /// Sysmon's record of tests that seem to be stuck.

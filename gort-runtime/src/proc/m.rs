@@ -4,8 +4,8 @@
 //! Atomics are marked with an A.
 //! - `g0`: only the M's own thread: `mstart`, and `mcall`, in assembly.
 //! - `held_locks`, `commit`, `system_call`, `hook`: only the M's own thread.
-//! - `p`: written by the M's own thread, inside the runtime. Read also by visitors, while they keep
-//!   the thread in user code (`ownership.rs`).
+//! - `p`: written by the M's own thread, inside the runtime. Read also by the thread that takes the
+//!   P, while it keeps the M's thread in user code (`ownership.rs`).
 //! - `curg`, `calls_for`, `lockedg` (A, see `base/shown.rs`): written by the M's own thread. Read
 //!   also by observers.
 //! - `tid`, `cpu_clock`, `calls` (A): written by the M's own thread. Read also by sysmon.

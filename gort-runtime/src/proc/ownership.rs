@@ -69,8 +69,8 @@
 //!
 //! # The P pointer
 //! Only the owner changes its M's P pointer (`M::p`, a plain cell), and only while inside. A
-//! visitor reads it while the request is `HELD`, and checks that it names the P that the visitor
-//! wants.
+//! visitor that takes the P reads the pointer while the request is `HELD`, and checks that it names
+//! the P that the visitor wants. A thief need not (`sched/visit.rs`).
 //!
 //! # How long anyone waits
 //! A visitor does not wait for an owner that stays inside. An owner waits for the visitor, which
@@ -100,7 +100,8 @@ const LENT: u32 = 6;
 /// barrier costs the visitor and the owner microseconds each (5 and 3 on a virtual machine).
 const LOOKS: u32 = if cfg!(loom) { 1 } else { 60 };
 /// How many times an owner that waits outside looks at the request before it assumes that the
-/// visitor has lost its core.
+/// visitor has lost its core. That is some 20 µs. It must be longer than the visitor's barrier, or
+/// the barrier would be in vain.
 const PATIENCE: u32 = if cfg!(loom) { 0 } else { 1_000 };
 
 /// The words of one M.

@@ -36,8 +36,7 @@ const FIRST_REGION: usize = 16;
 const SECOND_REGION: usize = 256;
 /// Number of slabs in the largest region.
 const LARGEST_REGION: usize = 4096;
-/// A slab gives its memory back after it has been entirely free for this long, in
-/// nanoseconds.
+/// A slab gives its memory back after it has been entirely free for this long, in nanoseconds.
 const PERIOD_NS: u64 = 100_000_000;
 /// Maximum number of slabs that give memory back in one pass.
 const TRIM: usize = 64;

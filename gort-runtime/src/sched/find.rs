@@ -124,7 +124,9 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
                 Stolen::Goroutine(gp) => return Found::new(gp),
                 Stolen::RanTimers => continue,
                 Stolen::Refused => {
-                    // The M that has the queue is about to run something, or has lost its core.
+                    // The M that has the queue is about to run something, or has lost its core. To
+                    // nap is right even if something waits for an M to idle: with work in a queue,
+                    // this M could not idle.
                     os::nap(NAP);
                     continue;
                 }

@@ -72,13 +72,12 @@ impl Idle {
         self.needspinning.store(true, Relaxed);
     }
 
-    /// Counts an M that begins to look for work.
+    /// Counts an M that begins to look for work. The search that follows may miss work of threads
+    /// that saw the flag set before this. What the M does at the end of the search makes up for
+    /// that (`README.md`, "The rule of the last look").
     pub(crate) fn start_spinning(&self) {
         self.nmspinning.fetch_add(1, SeqCst);
         self.needspinning.store(false, Relaxed);
-        // The search that follows sees all work submitted by threads that saw the flag set before
-        // this.
-        fence(SeqCst);
     }
 
     /// Uncounts an M that has found nothing and is about to look everywhere once more. This is a

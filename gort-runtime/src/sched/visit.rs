@@ -12,8 +12,8 @@
 //!   clears `visited` (release).
 //! - *An M acquires the P* (`acquirep`): stores `m`; full barrier; waits until `visited` is clear
 //!   (acquire).
-//! - *An M gives up the P* (`releasep`), or sysmon has taken it: stores null into `m` (release),
-//!   and leaves the queue alone from then on.
+//! - *An M gives up the P* (`releasep`), or another thread has taken it (`robbed`): the M or that
+//!   thread stores null into `m` (release), and leaves the queue alone from then on.
 //!
 //! # Why they never both change the queue
 //! The thief stores `visited`, then loads `m`; the acquiring M stores `m`, then loads `visited`.

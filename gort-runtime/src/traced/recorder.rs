@@ -87,8 +87,7 @@ impl Recorder {
     /// The caller runs on the M's own thread, or holds the lock of the shared recorder.
     #[inline(always)]
     pub(crate) unsafe fn push_one(&self, event: TraceEvent) -> bool {
-        // SAFETY: the caller runs on the M's thread or holds the lock, so it owns
-        // the log.
+        // SAFETY: the caller runs on the M's thread or holds the lock, so it owns the log.
         let pushed = unsafe { self.log.push_one(event, budget::take) };
         if pushed {
             self.last.set(event.time);

@@ -34,6 +34,8 @@ pub fn collided(look: impl FnOnce()) {
     if pause == 0 {
         return;
     }
+    // During the pause thieves may have what is in the P's queue.
+    drop(inside);
     while os::now_ns() - since < pause {
         for _ in 0..PAUSES {
             spin_hint();
@@ -45,7 +47,11 @@ pub fn collided(look: impl FnOnce()) {
     let after = os::now_ns();
     // The difference is the time of the look without that of reading the clock.
     let took = (after - between).saturating_sub(between - before);
-    p.collisions.transfer_took(took);
+    if let Some(inside) = Inside::enter()
+        && let Some(p) = inside.p()
+    {
+        p.collisions.transfer_took(took);
+    }
 }
 
 /// Acquires a lock, blocking the thread while another holds it. If the lock is taken, the thread

@@ -34,7 +34,7 @@
 //!
 //! | removed, or made Relaxed | |
 //! |---|---|
-//! | `fence` in `start_spinning`, in `former_spinner_found_no_p`, in `stopm` (with its second look) | the README |
+//! | `fence` in `former_spinner_found_no_p`, in `stopm` (with its second look) | the README |
 //! | `SeqCst` of the read-modify-writes of `nmspinning` | each has a barrier before it (submitters execute one first) or after it; the read-modify-writes always see the newest value |
 //! | `fence`, `wakep` in `due_at` | it was visible before, too, that a timer is due: `next` changes from one past time to another |
 //! | `fence` in `retire` | `stop_spinning` has one, or `p_idled` if the P has become needed again; no submitter relies on an M that did not spin and idles no P |
