@@ -34,8 +34,14 @@ pub fn collided(look: impl FnOnce()) {
     if pause == 0 {
         return;
     }
-    // During the pause thieves may have what is in the P's queue.
+    // During the pause thieves may have what is in the P's queue. They come often then, and a loan
+    // saves them the barrier of 5 µs. (`gort-bench run worker_pool 2` in ns: 56 with the loan, 280
+    // to 450 without it, 64 to 76 if no P steps back.)
+    let (m, leaves) = (inside.m(), inside.is_outermost());
     drop(inside);
+    if leaves {
+        m.ownership.lend();
+    }
     while os::now_ns() - since < pause {
         for _ in 0..PAUSES {
             spin_hint();
