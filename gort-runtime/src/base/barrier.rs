@@ -14,6 +14,7 @@ use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
     fence,
 };
+use crate::base::rawlock;
 use crate::base::throw::throw;
 use crate::os;
 use std::sync::atomic::compiler_fence;
@@ -23,7 +24,10 @@ static ASYMMETRIC: AtomicBool = AtomicBool::new(false);
 
 /// Chooses the kind of barrier. Called once, at start-up.
 pub(crate) fn init(allow_membarrier: bool) {
-    ASYMMETRIC.store(allow_membarrier && os::register_membarrier(), Relaxed);
+    if allow_membarrier && os::register_membarrier() {
+        ASYMMETRIC.store(true, Relaxed);
+        rawlock::rely_on_heavy_barriers();
+    }
 }
 
 /// Executes the barrier of the fast path, which is free if membarrier works.

@@ -1,169 +1,22 @@
-//! A small lock that blocks the thread (the M), not the goroutine.
+//! [`Lock`]: data behind a small lock that blocks the thread (the M), not the goroutine.
 //!
-//! It protects short critical sections of the runtime and the wait queues of gort-sync. A parking
-//! goroutine may hold it only if the park's commit function releases it. A panic does not poison
-//! the lock.
+//! The lock itself is [`RawLock`] (`rawlock.rs`). A panic does not poison it. In debug builds each
+//! lock has a rank, and the order of acquisition is checked (`lockrank.rs`).
 //!
-//! The word is 0 if the lock is free, 1 if it is held, and 2 if it is held and a thread may be
-//! asleep in the kernel. The algorithm is mutex 2 of Drepper, "Futexes are tricky". The spin before
-//! sleeping is short because critical sections are short (tens of nanoseconds) and a futex wake
-//! costs microseconds.
-//!
-//! In debug builds each lock has a rank, and the order of acquisition is checked (`lockrank.rs`).
-//!
-//! # Orderings
-//! All synchronisation goes through the lock's word: acquiring the lock is an acquire operation on
-//! it, and releasing the lock is a release operation.
+//! Models use two stand-ins for `RawLock`, because its own protocol has models of its own
+//! (`tests/loom_rawlock.rs`).
 
 #[cfg(not(loom))]
-pub use real::RawLock;
+pub use crate::base::rawlock::RawLock;
 
 #[cfg(loom)]
 pub use model::RawLock;
 
 #[cfg(not(loom))]
-use real::RawLock as Raw;
+use crate::base::rawlock::RawLock as Raw;
 
 #[cfg(loom)]
 use model::Blocking as Raw;
-
-#[cfg(not(loom))]
-mod real {
-    use super::Rank;
-    use crate::base::forked::refuse_in_child;
-    use crate::base::hook;
-    #[cfg(debug_assertions)]
-    use crate::base::lockrank;
-    use crate::base::prim::{
-        AtomicU32,
-        Ordering::{Acquire, Relaxed, Release},
-        spin_hint,
-    };
-    use crate::os;
-
-    const FREE: u32 = 0;
-    const HELD: u32 = 1;
-    /// The lock is held, and the holder must wake a sleeper when it releases the lock.
-    const CONTENDED: u32 = 2;
-
-    /// Number of times a thread checks the word before it sleeps in the kernel.
-    const SPINS: u32 = 100;
-
-    /// A lock without data.
-    #[derive(Debug)]
-    pub struct RawLock {
-        word: AtomicU32,
-        #[cfg(debug_assertions)]
-        rank: Rank,
-    }
-
-    impl Default for RawLock {
-        fn default() -> Self {
-            Self::new()
-        }
-    }
-
-    impl RawLock {
-        /// Creates a free lock for a wait queue.
-        pub const fn new() -> Self {
-            Self::ranked(Rank::Waits)
-        }
-
-        /// Creates a free lock of this rank.
-        pub(crate) const fn ranked(rank: Rank) -> Self {
-            #[cfg(not(debug_assertions))]
-            let _ = rank;
-            Self {
-                word: AtomicU32::new(FREE),
-                #[cfg(debug_assertions)]
-                rank,
-            }
-        }
-
-        /// Acquires the lock, blocking the thread while another holds it.
-        #[inline]
-        pub fn lock(&self) {
-            self.lock_or(|| ());
-        }
-
-        /// Acquires the lock, blocking the thread while another holds it. If the lock is not free,
-        /// calls `taken` first.
-        #[inline]
-        pub(crate) fn lock_or(&self, taken: impl FnOnce()) {
-            if !self.take_if_free() {
-                taken();
-                self.lock_slow();
-            }
-            #[cfg(debug_assertions)]
-            lockrank::acquired(self.rank, self.addr(), false);
-        }
-
-        /// Acquires the lock if it is free. Returns whether it did.
-        #[inline]
-        pub fn try_lock(&self) -> bool {
-            let taken = self.take_if_free();
-            #[cfg(debug_assertions)]
-            if taken {
-                lockrank::acquired(self.rank, self.addr(), true);
-            }
-            taken
-        }
-
-        /// Returns whether the lock seems to be free.
-        pub(crate) fn looks_free(&self) -> bool {
-            self.word.load(Relaxed) == FREE
-        }
-
-        #[inline]
-        fn take_if_free(&self) -> bool {
-            self.word
-                .compare_exchange(FREE, HELD, Acquire, Relaxed)
-                .is_ok()
-        }
-
-        #[cfg(debug_assertions)]
-        fn addr(&self) -> usize {
-            std::ptr::from_ref(self).addr()
-        }
-
-        #[cold]
-        fn lock_slow(&self) {
-            for _ in 0..SPINS {
-                spin_hint();
-                if self.looks_free() && self.take_if_free() {
-                    return;
-                }
-            }
-            // In a forked child the holder may have stayed in the parent.
-            refuse_in_child();
-            hook::refuse_lock();
-            // Once this thread sleeps, it no longer knows whether others sleep too. It therefore
-            // leaves the word CONTENDED even when it acquires the lock. At worst that costs one
-            // needless wake.
-            while self.word.swap(CONTENDED, Acquire) != FREE {
-                os::futex_wait(&self.word, CONTENDED, None);
-            }
-        }
-
-        /// Releases the lock.
-        ///
-        /// The lock's memory may be freed as soon as the word is free. The wake that follows uses
-        /// only the word's address. (`&self` does not promise that the memory stays valid until the
-        /// function returns, because the lock consists only of `UnsafeCell`s.)
-        ///
-        /// # Safety
-        /// The caller holds the lock, or the holder has handed it the duty to release the lock.
-        #[inline]
-        pub unsafe fn unlock(&self) {
-            #[cfg(debug_assertions)]
-            lockrank::released(self.addr());
-            let word: *const AtomicU32 = &raw const self.word;
-            if self.word.swap(FREE, Release) == CONTENDED {
-                os::futex_wake_one(word);
-            }
-        }
-    }
-}
 
 #[cfg(loom)]
 mod model {

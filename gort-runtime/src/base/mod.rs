@@ -15,6 +15,8 @@ pub(crate) mod note;
 pub(crate) mod prim;
 #[cfg(not(loom))]
 pub(crate) mod protobuf;
+#[cfg(any(not(loom), test))]
+pub(crate) mod rawlock;
 pub(crate) mod shown;
 pub(crate) mod stackkind;
 pub(crate) mod throw;

@@ -21,6 +21,12 @@ pub(crate) fn fence_after_rmw() {
     }
 }
 
+/// Stores `value` in a word that other threads change by read-modify-writes at the same time.
+#[inline(always)]
+pub(crate) fn store_among_rmws(word: &AtomicU32, value: u32, order: Ordering) {
+    word.store(value, order);
+}
+
 /// Tells the CPU that this is a spin loop.
 #[inline(always)]
 pub(crate) fn spin_hint() {

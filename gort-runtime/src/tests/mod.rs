@@ -22,6 +22,7 @@ mod loom_glimpse;
 mod loom_join;
 mod loom_netpoll;
 mod loom_ownership;
+mod loom_rawlock;
 mod loom_runq;
 mod loom_trace;
 

@@ -1,0 +1,140 @@
+//! Models of the release of a `RawLock` without a locked instruction (`base/rawlock.rs`).
+//!
+//! Two or three threads take the lock and change a cell that loom watches. If two hold the lock at
+//! once, the cell's accesses have no order between them, and the model fails. If a wake-up is lost,
+//! a thread sleeps for ever, and loom reports a deadlock. Threads do not spin before they sleep.
+//!
+//! In `start_up_*` a third thread takes `FENCELESS` away while the others use the lock.
+//!
+//! `tests/mutants.toml` has mutations of the file, under ids that begin with `rawlock`. Each makes a
+//! model fail.
+
+use super::{explore, explore_further};
+use crate::base::lockrank::Rank;
+use crate::base::prim::DataCell;
+use crate::base::rawlock::{RawLock, rely_on_heavy_barriers, sleepers};
+use loom::thread;
+use std::sync::Arc;
+
+struct Guarded {
+    lock: RawLock,
+    count: DataCell<u32>,
+}
+
+// SAFETY: the count is only accessed under the lock.
+unsafe impl Sync for Guarded {}
+
+impl Guarded {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            lock: RawLock::ranked(Rank::Leaf),
+            count: DataCell::new(0),
+        })
+    }
+
+    /// Adds 1 to the count under the lock.
+    fn add(&self) {
+        self.lock.lock();
+        // SAFETY: the lock is held. If it were not exclusive, loom would report it.
+        self.count.with_mut(|count| unsafe { *count += 1 });
+        // SAFETY: acquired above.
+        unsafe { self.lock.unlock() };
+    }
+
+    fn total(&self) -> u32 {
+        self.lock.lock();
+        // SAFETY: the lock is held.
+        let total = self.count.with(|count| unsafe { *count });
+        // SAFETY: acquired above.
+        unsafe { self.lock.unlock() };
+        total
+    }
+}
+
+/// Runs `f` on a thread of its own with the shared lock.
+fn with(guarded: &Arc<Guarded>, f: impl FnOnce(&Guarded) + 'static) -> thread::JoinHandle<()> {
+    let guarded = Arc::clone(guarded);
+    thread::spawn(move || f(&guarded))
+}
+
+#[test]
+fn a_waiter_is_woken_by_a_release_that_only_stores() {
+    explore_further(|| {
+        rely_on_heavy_barriers();
+        let guarded = Guarded::new();
+        let other = with(&guarded, Guarded::add);
+        guarded.add();
+        other.join().unwrap();
+        assert_eq!(guarded.total(), 2);
+        assert_eq!(sleepers(), 0);
+    });
+}
+
+#[test]
+fn a_waiter_is_woken_when_the_holder_takes_the_lock_again() {
+    explore_further(|| {
+        rely_on_heavy_barriers();
+        let guarded = Guarded::new();
+        let other = with(&guarded, |guarded| {
+            guarded.add();
+            guarded.add();
+        });
+        guarded.add();
+        other.join().unwrap();
+        assert_eq!(guarded.total(), 3);
+    });
+}
+
+#[test]
+fn two_sleepers_are_woken_one_after_the_other() {
+    explore(|| {
+        rely_on_heavy_barriers();
+        let guarded = Guarded::new();
+        let others = [with(&guarded, Guarded::add), with(&guarded, Guarded::add)];
+        guarded.add();
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(guarded.total(), 3);
+    });
+}
+
+#[test]
+fn a_sleeper_of_another_lock_costs_no_wake_up_of_this_one() {
+    explore(|| {
+        rely_on_heavy_barriers();
+        let (one, two) = (Guarded::new(), Guarded::new());
+        let others = [with(&one, Guarded::add), with(&two, Guarded::add)];
+        one.add();
+        two.add();
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!((one.total(), two.total()), (2, 2));
+    });
+}
+
+#[test]
+fn start_up_may_come_while_a_thread_is_about_to_sleep() {
+    explore_further(|| {
+        let guarded = Guarded::new();
+        let other = with(&guarded, Guarded::add);
+        let starter = thread::spawn(rely_on_heavy_barriers);
+        guarded.add();
+        other.join().unwrap();
+        starter.join().unwrap();
+        assert_eq!(guarded.total(), 2);
+        assert_eq!(sleepers(), 0);
+    });
+}
+
+#[test]
+fn start_up_that_finds_no_membarrier_leaves_the_swap() {
+    explore_further(|| {
+        let guarded = Guarded::new();
+        let other = with(&guarded, Guarded::add);
+        guarded.add();
+        other.join().unwrap();
+        assert_eq!(guarded.total(), 2);
+    });
+}
