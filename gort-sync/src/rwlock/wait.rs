@@ -91,13 +91,25 @@ impl Drop for Turn<'_> {
 }
 
 /// A readers-writer lock without its data.
+///
+/// The word is first, and the data of the lock comes after all of this, so the data is not in the
+/// word's cache line. Readers on several cores change the word all the time, and a reader that
+/// looks at data in the same line has to fetch the line once more. (`rwmutex_read` on 2 Ps: 20.9 ns
+/// with the data beside the word, 14.3 apart.)
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct RawRwLock {
     pub(super) word: Word,
     /// Held by the writer that is inside, or that waits for readers to leave.
     turn: RawMutex,
     queues: WaitLock<Queues>,
 }
+
+#[cfg(not(loom))]
+const _: () = assert!(
+    size_of::<RawRwLock>() >= 64,
+    "the data is in the word's cache line"
+);
 
 impl RawRwLock {
     const_unless_loom! {
