@@ -10,7 +10,7 @@
 //! ```
 //!
 //! gort needs rustc 1.93 or newer, and Linux on x86_64 or aarch64. A release supports at least the
-//! three newest stable versions of rustc. Requiring a newer rustc takes a new minor version.
+//! three newest stable versions of rustc. Only a new minor version may require a newer rustc.
 //!
 //! ```
 //! use gort::prelude::*;
@@ -166,9 +166,9 @@ pub mod __macro {
     //!   in a queue when it returns.
     //! - `recv`, `recv_if`, `send`, `send_if`, `send_late` and `send_late_if` create an arm that
     //!   owns its value, or that borrows its channel for the arm's whole life. The methods of an
-    //!   arm are sound in any order and when repeated: `enter` panics if it is called twice or
-    //!   after the others; `take`, `finish` and `complete` move a value that is there, or report
-    //!   "closed", or panic (`select/macro_support.rs`).
+    //!   arm are sound in any order and when repeated: `enter` panics if it is called twice, or
+    //!   after one of the other methods; `take`, `finish` and `complete` move a value that is
+    //!   there, or report "closed", or panic (`select/macro_support.rs`).
     //! - `moved_out` forgets a value.
     //! - `AsSource`, `AsTarget` and `Operand` return `&self`.
     //! - `block_forever`, `spawn`, `run_main`, `run_test` and `Spawn` do what the public functions

@@ -101,8 +101,9 @@ impl<T: TestOutcome, E: fmt::Debug> TestOutcome for Result<T, E> {
     }
 }
 
-/// The environment variable that tells a process that it was started to run one test.
-const ELSEWHERE: &str = "GORT_TEST_ELSEWHERE";
+/// The environment variable that tells a process that another test process started it, to run one
+/// test.
+const IN_CHILD: &str = "GORT_TEST_ELSEWHERE";
 /// How long goroutines that are about to end may take before they count as leaked.
 const LEAK_GRACE: Duration = Duration::from_secs(2);
 
@@ -115,8 +116,8 @@ enum Verdict {
     Failed(String),
 }
 
-/// Runs a test in a goroutine that bears its name. The test fails if it leaves goroutines behind,
-/// or if it takes too long.
+/// Runs a test in a goroutine that has the test's name. The test fails if it leaves goroutines
+/// behind, or if it takes too long.
 ///
 /// There is one runtime per process. So a test that asks for a number of `procs` that differs from
 /// this process's, or for own thread-locals where shared ones are the default, runs in a process of
@@ -130,10 +131,10 @@ enum Verdict {
 /// panic; on any other failure this function returns, and libtest fails the test because of that.
 #[track_caller]
 pub fn run_test<T: TestOutcome + 'static>(options: TestOptions, test: fn() -> T) {
-    let elsewhere = env::var_os(ELSEWHERE).is_none()
+    let needs_child = env::var_os(IN_CHILD).is_none()
         && (options.procs.is_some_and(|procs| procs != max_procs())
             || options.own_thread_locals && !own_thread_locals_by_default());
-    let verdict = if elsewhere {
+    let verdict = if needs_child {
         run_in_new_process(&options)
     } else {
         run_here(&options, test)
@@ -242,7 +243,7 @@ fn run_in_new_process(options: &TestOptions) -> Verdict {
                 "--nocapture",
                 "--test-threads=1",
             ])
-            .env(ELSEWHERE, "1")
+            .env(IN_CHILD, "1")
             .output()
     });
     let output = match ran {

@@ -4,9 +4,10 @@
 //! it: `GORT_MAXPROCS` sets how many goroutines run at the same time, `GORT_STACK` sets the size of
 //! each stack in bytes, and `GORT_PANIC=abort` makes an uncaught panic end the process.
 //!
-//! Two more write files: `GORT_PROFILE=PREFIX` writes [profiles](profile) when the program ends,
-//! and `GORT_TRACE=file` writes a [`trace`] of the whole program. A child process that inherits
-//! `GORT_TRACE` writes to the same file; remove the variable there.
+//! Two more variables make the program write files: with `GORT_PROFILE=PREFIX` it writes
+//! [profiles](profile) when it ends, and with `GORT_TRACE=file` a [`trace`] of its whole run. A
+//! child process that inherits `GORT_TRACE` writes to the same file, so remove the variable from
+//! the child's environment.
 //!
 //! SIGQUIT (`Ctrl-\`) prints every goroutine and exits with status 2, as in Go, unless the program
 //! itself ignores or handles that signal when the runtime starts, or asks for it with

@@ -13,13 +13,14 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// gort created it, non-blocking, so no other code knows it.
-    Made,
+    Created,
     /// It blocked; gort has made it non-blocking.
     Blocked,
     /// It was non-blocking.
     Nonblocking,
-    /// It still blocks: it is one of the three that a process shares with its parent.
-    Left,
+    /// It may block: gort does not change the descriptors 0 to 2, which a process shares with its
+    /// parent.
+    Unchanged,
 }
 
 impl Mode {
@@ -37,7 +38,7 @@ impl Mode {
     /// Like [`set`](Self::set), but leaves the descriptors 0 to 2 alone.
     pub(super) fn set_unless_standard(fd: BorrowedFd<'_>) -> io::Result<Self> {
         match fd.as_raw_fd() {
-            0..=2 => Ok(Self::Left),
+            0..=2 => Ok(Self::Unchanged),
             _ => Self::set(fd),
         }
     }
@@ -52,7 +53,7 @@ impl Mode {
     /// Makes the descriptor block, when it goes to code that expects a blocking one. A descriptor
     /// that was non-blocking at first stays so.
     pub(super) fn hand_over(self, fd: BorrowedFd<'_>) {
-        if matches!(self, Self::Made | Self::Blocked) {
+        if matches!(self, Self::Created | Self::Blocked) {
             block(fd);
         }
     }

@@ -16,11 +16,11 @@
 //!
 //! # Whole lines
 //! Code that uses only std's lock may write between two pieces of one write. So each piece ends
-//! with the end of a line. A piece has at most [`ROOM`] bytes, so that it does not block: if `poll`
-//! reports a pipe as writable, a page of it is free. That page holds the piece and what std's
-//! buffer may hold before it (1 KiB), however many system calls that takes. A longer line is one
-//! piece all the same. It may block its thread (not its P) until the reader has read. `write!`
-//! formats its text first, and then writes it like any other.
+//! with the end of a line. A piece has at most [`MAX_PIECE`] bytes, so that writing it does not
+//! block: if `poll` reports a pipe as writable, a page of it is free. That page holds the piece and
+//! what std's buffer may hold before it (1 KiB), however many system calls that takes. A longer
+//! line is one piece all the same. Writing it may block the thread (the P goes to another thread)
+//! until the reader has read. `write!` formats its text first, and then writes it like any other.
 
 use super::standard::run;
 use gort_runtime::Direction;
@@ -30,13 +30,13 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// Maximum size of a piece in bytes: a page less std's buffer.
-const ROOM: usize = 4096 - 1024;
+const MAX_PIECE: usize = 4096 - 1024;
 
-/// Returns the first piece of `buf`: the whole lines that fit into [`ROOM`], or one longer line. If
-/// all of `buf` fits, or if it has no end of line, the piece is all of `buf`.
+/// Returns the first piece of `buf`: the whole lines that fit into [`MAX_PIECE`], or one longer
+/// line. If all of `buf` fits, or if it has no end of line, the piece is all of `buf`.
 fn piece(buf: &[u8]) -> &[u8] {
     let newline = |&byte: &u8| byte == b'\n';
-    let fitting = &buf[..buf.len().min(ROOM)];
+    let fitting = &buf[..buf.len().min(MAX_PIECE)];
     if fitting.len() == buf.len() {
         return buf;
     }

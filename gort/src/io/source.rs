@@ -7,7 +7,8 @@
 //! operation's own limit (its time-out) also applies while it waits for its turn, because the user
 //! before it may have no limit.
 //!
-//! An operation that no edge announces is tried again after doubling pauses ([`Retry::Pauses`]).
+//! If no edge announces that an operation can succeed, it is tried again after pauses that double
+//! each time ([`Retry::Pauses`]).
 
 use super::mode::{Mode, ready};
 use gort_runtime::real::{deadline_after, nanos_of, now};
@@ -68,7 +69,7 @@ pub(crate) enum Retry {
     Pauses,
 }
 
-/// The retry of all operations that need no other.
+/// The way to retry for all operations that need no other.
 pub(crate) const EDGES: Retry = Retry::Edges(WaitReason::IoWait);
 
 /// A descriptor's owner `T`, with the state for waiting. All handles of a socket share it.
@@ -92,10 +93,10 @@ pub(crate) struct Source<T: AsFd> {
 
 impl<T: AsFd> Source<T> {
     /// Creates a source for a new, non-blocking socket. Fails if the socket cannot be waited for.
-    pub(crate) fn made(inner: T) -> io::Result<Arc<Self>> {
+    pub(crate) fn new_socket(inner: T) -> io::Result<Arc<Self>> {
         let source = Self::watched(inner, Family::Socket)?;
         source.refusal().map_or(Ok(()), Err)?;
-        Ok(Arc::new(source.with_mode(Mode::Made)))
+        Ok(Arc::new(source.with_mode(Mode::Created)))
     }
 
     /// Creates a source for a user's descriptor. A failure leaves the descriptor unchanged.
@@ -166,18 +167,18 @@ impl<T: AsFd> Source<T> {
     /// Unregisters the descriptor, restores its flags, and returns its owner for replacement.
     pub(super) fn inner_mut(&mut self) -> &mut T {
         self.desc.unwatch();
-        self.let_go();
+        self.restore_flags();
         self.inner.as_mut().expect("taken in `into_inner` only")
     }
 
     /// Restores the descriptor's flags, unregisters it, and returns its owner.
     pub(super) fn into_inner(mut self) -> T {
-        self.let_go();
+        self.restore_flags();
         self.inner.take().expect("taken here only")
     }
 
     /// Restores the descriptor's flags.
-    fn let_go(&mut self) {
+    fn restore_flags(&mut self) {
         let Some(Ok(mode)) = self.mode.take() else {
             return;
         };
@@ -241,20 +242,20 @@ impl<T: AsFd> Source<T> {
         self.desc
             .prepare(direction)
             .map_err(|why| self.error(why))?;
-        let left = self.mode()? == Mode::Left;
+        let may_block = self.mode()? == Mode::Unchanged;
         let mut pause = PAUSES.0;
         loop {
             let inner = self.inner();
-            // The descriptor may block, so ask first. Another process may still take the data or
+            // If the descriptor may block, ask first. Another process may still take the data or
             // the room before `call`.
-            let asked = if left {
+            let asked = if may_block {
                 ready(inner.as_fd(), direction)
             } else {
                 Ok(())
             };
-            match asked.and_then(|()| apart(|| call(inner))) {
+            match asked.and_then(|()| not_inlined(|| call(inner))) {
                 Err(e) if waits && e.kind() == io::ErrorKind::WouldBlock => {}
-                // Then the error may come from the dead socket in the closed socket's place.
+                // Then the error may come from the dead socket that has replaced the closed one.
                 Err(_) if self.desc.is_closed() => return Err(self.closed()),
                 result => return result,
             }
@@ -383,7 +384,7 @@ impl<T: AsFd> Drop for Source<T> {
         if self.lingers.load(Relaxed) {
             self.close();
         }
-        self.let_go();
+        self.restore_flags();
     }
 }
 
@@ -442,7 +443,7 @@ impl<T: AsFd + From<OwnedFd>> Source<T> {
         });
         match adopted {
             Ok(source) => source,
-            Err(e) => panic!("a descriptor that cannot be used as a socket: {e}"),
+            Err(e) => panic!("this descriptor cannot be used as a socket: {e}"),
         }
     }
 
@@ -494,6 +495,6 @@ fn refused(errno: i32) -> io::Error {
 /// Makes a system call in a function of its own. `errno` is a thread-local, and its address must
 /// not be kept across a wait, after which the goroutine may run on another thread.
 #[inline(never)]
-pub(super) fn apart<T>(call: impl FnOnce() -> T) -> T {
+pub(super) fn not_inlined<T>(call: impl FnOnce() -> T) -> T {
     call()
 }

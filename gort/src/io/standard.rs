@@ -18,7 +18,7 @@
 //! to step 1.
 
 use super::mode::ready;
-use super::source::apart;
+use super::source::not_inlined;
 use gort_runtime::{Direction, PollDesc, WaitReason, blocking};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -32,7 +32,7 @@ pub(super) fn run<R>(
 ) -> io::Result<R> {
     loop {
         wait(fd, direction);
-        match blocking(|| apart(&mut call)) {
+        match blocking(|| not_inlined(&mut call)) {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
             result => return result,
         }
@@ -46,7 +46,7 @@ fn wait(fd: BorrowedFd<'_>, direction: Direction) {
     if !would_block(fd, direction) {
         return;
     }
-    let Ok(twin) = apart(|| fd.try_clone_to_owned()) else {
+    let Ok(twin) = not_inlined(|| fd.try_clone_to_owned()) else {
         return;
     };
     // SAFETY: `twin` outlives `desc`, which is declared after it and so dropped before it. `desc`
@@ -64,5 +64,5 @@ fn wait(fd: BorrowedFd<'_>, direction: Direction) {
 }
 
 fn would_block(fd: BorrowedFd<'_>, direction: Direction) -> bool {
-    apart(|| ready(fd, direction)).is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock)
+    not_inlined(|| ready(fd, direction)).is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock)
 }

@@ -21,12 +21,12 @@ pub(super) fn socket(domain: Domain) -> io::Result<Socket> {
 /// Starts connecting `socket`. Also returns whether the attempt is still in progress: then call
 /// [`finish`].
 pub(super) fn begin(socket: Socket, addr: SocketAddr) -> io::Result<(Connection, bool)> {
-    let goes_on = match socket.connect(&addr.into()) {
+    let in_progress = match socket.connect(&addr.into()) {
         Ok(()) => false,
         Err(e) if matches!(e.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => true,
         Err(e) => return Err(e),
     };
-    Ok((Source::made(socket.into())?, goes_on))
+    Ok((Source::new_socket(socket.into())?, in_progress))
 }
 
 /// Waits until the connection is established.
@@ -36,7 +36,7 @@ pub(super) fn finish(connection: &Connection, limit: Option<Nanos>) -> io::Resul
 }
 
 /// Returns `Ok` if a connection that was in progress is established, `WouldBlock` if not yet. The
-/// poller may wake us spuriously, so a socket without an error need not be connected.
+/// poller may wake us spuriously, so a socket without an error is not necessarily connected.
 fn connected(stream: &TcpStream) -> io::Result<()> {
     if let Some(e) = stream.take_error()? {
         return Err(e);
@@ -57,8 +57,8 @@ pub(super) fn to(
     ctx: Option<&Context>,
 ) -> io::Result<Connection> {
     let _ = MayWait::check(WaitReason::IoWait);
-    let (connection, goes_on) = begin(socket, addr)?;
-    if goes_on {
+    let (connection, in_progress) = begin(socket, addr)?;
+    if in_progress {
         match ctx {
             None => finish(&connection, limit)?,
             Some(ctx) => context::closing(ctx, &connection, || finish(&connection, limit))?,

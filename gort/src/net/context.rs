@@ -1,4 +1,4 @@
-//! Connects sockets until a context is done.
+//! Gives up connecting a socket when a context is done.
 
 use crate::context::{Context, ContextError};
 use crate::io::source::Source;
@@ -57,7 +57,7 @@ pub(super) fn closing<T: AsFd + Send + Sync + 'static>(
     let result = connect();
     if after.stop() {
         // The context has not closed the socket. `connect` may have failed because the context's
-        // deadline, which is also its limit, has passed.
+        // deadline has passed, which is also the time limit of `connect`.
         return result.or_else(|e| check(ctx).and(Err(e)));
     }
     // The context is done: the socket is closed, or about to be.

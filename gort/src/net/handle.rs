@@ -103,8 +103,8 @@ macro_rules! handle_methods {
                 self.set_write_deadline(deadline)
             }
 
-            /// Closes the socket. Wakes all goroutines that wait, through any handle. From then on
-            /// operations fail. Go's `Close`.
+            /// Closes the socket. Wakes all goroutines that wait for it through any handle. From
+            /// then on operations fail. Go's `Close`.
             ///
             /// # Examples
             /// ```

@@ -54,7 +54,7 @@ impl TcpListener {
         // std asks for a queue of 128 connections. A short burst fills that, and further clients
         // try again only after a second. Like Go, ask for as many as the system allows.
         SockRef::from(&inner).listen(i32::MAX)?;
-        Source::made(inner).map(Self::new)
+        Source::new_socket(inner).map(Self::new)
     }
 
     /// Waits for a connection. Go's `Accept`.
@@ -78,7 +78,7 @@ impl TcpListener {
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, addr) = self.socket.run(Direction::Read, net::TcpListener::accept)?;
         stream.set_nonblocking(true)?;
-        Ok((TcpStream::new(Source::made(stream)?), addr))
+        Ok((TcpStream::new(Source::new_socket(stream)?), addr))
     }
 
     /// Returns an iterator that accepts connections for ever.
@@ -129,7 +129,7 @@ impl TcpListener {
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
 /// let _client = TcpStream::connect(listener.local_addr()?)?;
 /// for stream in listener.incoming().take(1) {
-///     println!("{} has come", stream?.peer_addr()?);
+///     println!("{} has connected", stream?.peer_addr()?);
 /// }
 /// # Ok::<(), std::io::Error>(())
 /// ```

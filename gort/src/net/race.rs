@@ -2,8 +2,8 @@
 //!
 //! The next address is tried when the previous one has failed, or has not answered for [`DELAY`];
 //! earlier attempts continue. Each attempt waits in a goroutine of its own. The first connection
-//! wins. The others are closed, which wakes the goroutines that wait for them, so no goroutine is
-//! left when the call returns.
+//! wins. The others are closed, which wakes the goroutines that wait for them, and the call returns
+//! when all attempts have ended.
 
 use super::connect::{self, Connection};
 use super::context;
@@ -143,8 +143,9 @@ fn race(
                             drop(connection);
                             drop(tx.try_send(RaceEvent::Ended(index, result)));
                         };
-                        // The goroutine is an internal one, so it inherits no goroutine-locals, and
-                        // may end after the caller has continued.
+                        // It inherits no goroutine-locals of the caller, because it would drop them
+                        // at its end. The scope waits until `attempt` has returned, so the end may
+                        // come after the caller has continued.
                         if let Err(e) = Builder::new().inherits_nothing().spawn_scoped(s, attempt) {
                             panic!("cannot start a goroutine: {e}");
                         }
@@ -175,7 +176,7 @@ fn race(
                     last = Some(e);
                 }
                 (Some(RaceEvent::ContextDone), Some(ctx)) => context::check(ctx)?,
-                // The last address has not answered for `DELAY`: try the next one.
+                // The latest address has not answered for `DELAY`: try the next one.
                 (None | Some(RaceEvent::ContextDone), _) => {}
             }
         }

@@ -29,7 +29,7 @@ use std::time::Duration;
 /// let addr = listener.local_addr()?;
 /// let echo = go!(move || {
 ///     let (stream, peer) = listener.accept()?;
-///     println!("{peer} has come, to {}", stream.local_addr()?);
+///     println!("{peer} has connected to {}", stream.local_addr()?);
 ///     io::copy(&mut &stream, &mut &stream)
 /// });
 /// let mut stream = TcpStream::connect(addr)?;
@@ -58,9 +58,8 @@ impl TcpStream {
     /// not failed continue at the same time (RFC 8305).
     ///
     /// # Errors
-    /// Returns the system's error. If several addresses were tried, returns an error of the same
-    /// kind as that of the last attempt to fail, which says how many were tried and has that error
-    /// as its source.
+    /// Returns the system's error. If several addresses were tried, the error says how many. Its
+    /// source is the error of the attempt that failed last, and it has the kind of that error.
     #[track_caller]
     pub fn connect(addr: impl ToSocketAddrs) -> io::Result<Self> {
         race::connect(lookup_host(addr)?, None, None).map(Self::new)
@@ -139,7 +138,8 @@ impl TcpStream {
         self.socket.get()?.local_addr()
     }
 
-    /// Shuts down reading, writing, or both, for both ends. Wakes the goroutines that wait.
+    /// Shuts down the read half of the connection, the write half, or both. Wakes the goroutines
+    /// that wait for it.
     ///
     /// # Errors
     /// Returns the system's error, or `NotConnected` after `close`.
@@ -260,7 +260,7 @@ impl TcpStream {
         }
     }
 
-    /// Returns what [`set_keepalive`](Self::set_keepalive) has set.
+    /// Returns the value of the option that [`set_keepalive`](Self::set_keepalive) sets.
     ///
     /// # Errors
     /// Returns the system's error, or `NotConnected` after `close`.

@@ -17,7 +17,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 /// ```
 /// use gort::net::{TcpSocket, TcpStream};
 ///
-/// // Two listeners at one port: the kernel shares the connections out.
+/// // Two listeners on one port: the kernel distributes the connections between them.
 /// let first = TcpSocket::new_v4()?;
 /// first.reuse_port(true)?;
 /// first.bind("127.0.0.1:0".parse().unwrap())?;
@@ -96,7 +96,7 @@ impl TcpSocket {
     }
 
     /// Sets the maximum number of received bytes that the kernel buffers. The kernel may choose
-    /// another number. Accepted sockets inherit their listener's.
+    /// another number. Accepted sockets inherit that of their listener.
     ///
     /// # Errors
     /// Returns the system's error.
@@ -115,7 +115,7 @@ impl TcpSocket {
         self.socket.set_recv_buffer_size(bytes as usize)
     }
 
-    /// Returns how many received bytes the kernel buffers.
+    /// Returns the maximum number of received bytes that the kernel buffers.
     ///
     /// # Errors
     /// Returns the system's error.
@@ -132,7 +132,7 @@ impl TcpSocket {
         self.socket.set_send_buffer_size(bytes as usize)
     }
 
-    /// Returns how many unsent bytes the kernel buffers.
+    /// Returns the maximum number of unsent bytes that the kernel buffers.
     ///
     /// # Errors
     /// Returns the system's error.
@@ -166,7 +166,7 @@ impl TcpSocket {
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
         self.socket
             .listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-        Source::made(self.socket.into()).map(TcpListener::new)
+        Source::new_socket(self.socket.into()).map(TcpListener::new)
     }
 
     /// Connects, and waits until the socket is connected.

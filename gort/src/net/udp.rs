@@ -50,7 +50,7 @@ impl UdpSocket {
         // The system's resolver may block the thread.
         let inner = blocking(|| net::UdpSocket::bind(addr))?;
         inner.set_nonblocking(true)?;
-        let socket = Source::made(inner)?;
+        let socket = Source::new_socket(inner)?;
         Ok(Self { socket })
     }
 
@@ -190,7 +190,8 @@ macro_rules! options {
             }
 
             #[doc = concat!(
-                "Returns what [`", stringify!($set), "`](Self::", stringify!($set), ") has set.",
+                "Returns the value of the option that [`", stringify!($set), "`](Self::", stringify!($set),
+                ") sets.",
             )]
             ///
             /// # Errors
@@ -232,7 +233,8 @@ impl UdpSocket {
         self.socket.get()?.set_multicast_loop_v6(value)
     }
 
-    /// Returns what [`set_multicast_loop_v6`](Self::set_multicast_loop_v6) has set.
+    /// Returns the value of the option that
+    /// [`set_multicast_loop_v6`](Self::set_multicast_loop_v6) sets.
     ///
     /// # Errors
     /// Returns the system's error, or `NotConnected` after `close`.

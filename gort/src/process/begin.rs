@@ -3,8 +3,8 @@
 //! With std, a child inherits the signal mask of the thread that starts it, and the signals that
 //! this process ignores. Here a child must start with no signal blocked, and must ignore exactly
 //! the signals that were ignored when this process was started, even if gort has changed them
-//! since. In most programs there is nothing to do for either. Then nothing runs between fork and
-//! exec, and std can start the child without copying the process.
+//! since. In most programs the signal mask and the ignored signals are right as they are. Then
+//! nothing runs between fork and exec, and std can start the child without copying the process.
 
 use super::pidfd;
 use std::io;
@@ -15,7 +15,9 @@ use std::process::{Child, Command};
 /// A command, and which `pre_exec` functions it has already.
 pub(super) struct Begin {
     pub(super) std: Command,
+    /// Whether `ignore_signals` has been added.
     ignores: bool,
+    /// Whether `pidfd::unblock_all_signals` has been added.
     unblocks: bool,
 }
 
@@ -51,12 +53,12 @@ impl Begin {
         if !self.ignores && gort_runtime::ignored_by_children() != 0 {
             self.ignores = true;
             // SAFETY: the function only reads an atomic and makes system calls.
-            unsafe { self.std.pre_exec(ignore_as_we_did) };
+            unsafe { self.std.pre_exec(ignore_signals) };
         }
         if !self.unblocks && pidfd::blocks_signals() {
             self.unblocks = true;
             // SAFETY: the function only makes a system call.
-            unsafe { self.std.pre_exec(pidfd::block_no_signals) };
+            unsafe { self.std.pre_exec(pidfd::unblock_all_signals) };
         }
     }
 
@@ -67,7 +69,8 @@ impl Begin {
     }
 }
 
-fn ignore_as_we_did() -> io::Result<()> {
+/// Ignores the signals that were ignored when this process was started. Called in the child.
+fn ignore_signals() -> io::Result<()> {
     let ignored = gort_runtime::ignored_by_children();
     for signal in (1..=64).filter(|signal| ignored & 1 << (signal - 1) != 0) {
         // SAFETY: `SIG_IGN` installs no handler.

@@ -108,7 +108,7 @@ enum WaitBy {
     Gone,
 }
 
-/// Returns the error that the status was lost.
+/// Returns the error for a status that was lost.
 fn lost() -> io::Error {
     io::Error::other(
         "the child's status is lost: other code has reaped it (with a `waitpid` for any child), or SIGCHLD is ignored",
@@ -221,7 +221,7 @@ impl Child {
     /// Succeeds if the child has already ended, and never kills another process.
     ///
     /// # Errors
-    /// Returns an error if the child belongs to another user by now.
+    /// Returns an error if the child now runs as another user.
     pub fn kill(&mut self) -> io::Result<()> {
         self.process.kill()
     }
@@ -323,7 +323,7 @@ impl Process {
             return Ok(Some(status));
         }
         let Some(until) = Instant::now().checked_add(timeout) else {
-            // Later than an `Instant` can express: wait without a limit.
+            // The deadline is later than an `Instant` can express: wait without a limit.
             return self.wait().map(Some);
         };
         if let WaitBy::Pidfd(fd) = &self.wait {

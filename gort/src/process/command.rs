@@ -16,13 +16,14 @@ use std::process::{self, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 /// while they wait.
 ///
 /// # The state in which a child starts
-/// As with std, a child starts with no signal blocked, with SIGPIPE at its default, and with the
-/// descriptors 0 to 2 and those that are meant to be inherited. It does not depend on what this
-/// program does with signals. A signal that was ignored when this process was started is ignored in
-/// the child, even if gort has since handled the signal or reset it to its default.
+/// As with std, a child starts with SIGPIPE at its default, and with the descriptors 0 to 2 and
+/// those that are meant to be inherited. It starts with no signal blocked. (With std, it inherits
+/// the signal mask of the thread that starts it.) What this program does with signals does not
+/// matter: a signal that was ignored when this process was started is ignored in the child, even if
+/// gort has since handled the signal or reset it to its default.
 ///
-/// A thread that lives as long as the process starts the child. So a parent-death signal arrives
-/// when the process ends. A goroutine that is wired to its thread
+/// The child is started by a thread that lives as long as the process. So a parent-death signal
+/// arrives when the process ends. A goroutine that is wired to its thread
 /// ([`lock_os_thread`](crate::lock_os_thread)) starts the child from that thread instead, so that
 /// the child inherits what belongs to the thread, such as a namespace.
 ///

@@ -27,7 +27,8 @@
 //! - A child whose handle is dropped is reaped when it ends: it leaves no zombie.
 //! - The pipes of a child are [`ChildStdin`], [`ChildStdout`] and [`ChildStderr`], which are
 //!   `Pollable`s.
-//! - A thread that lives as long as the process starts the children (see [`Command`]).
+//! - Children are started by a thread that lives as long as the process, and with no signal blocked
+//!   (see [`Command`]).
 
 mod begin;
 mod child;

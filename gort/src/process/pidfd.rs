@@ -1,4 +1,4 @@
-//! The system calls about one child.
+//! System calls that wait for a child process or send it a signal.
 
 use crate::system;
 use std::io;
@@ -30,9 +30,9 @@ pub(super) fn means_for(pid: u32) -> Means {
         Err(_) => return Means::Number,
     };
     let (kind, id) = system::pidfd_id(fd.as_fd());
-    // If other code has reaped the child, another process may have its id by now: look whether the
+    // If other code has reaped the child, another process may have its id by now: check whether the
     // descriptor names a child of ours.
-    match look(kind, id, libc::WNOWAIT) {
+    match check(kind, id, libc::WNOWAIT) {
         Ok(_) => Means::Pidfd(fd),
         Err(e) if e.raw_os_error() == Some(libc::ECHILD) => Means::Gone,
         Err(_) => Means::Number,
@@ -42,15 +42,16 @@ pub(super) fn means_for(pid: u32) -> Means {
 /// Reaps the child if it has ended, and returns its status. Does not wait.
 pub(super) fn collect(fd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
     let (kind, id) = system::pidfd_id(fd);
-    look(kind, id, 0)
+    check(kind, id, 0)
 }
 
 /// Like [`collect`], by process id.
 pub(super) fn collect_by_number(pid: u32) -> io::Result<Option<ExitStatus>> {
-    look(libc::P_PID, pid, 0)
+    check(libc::P_PID, pid, 0)
 }
 
-fn look(
+/// Calls `waitid` without waiting. Returns `None` if the child has not ended.
+fn check(
     kind: libc::idtype_t,
     id: libc::id_t,
     flags: libc::c_int,
@@ -102,17 +103,19 @@ fn status_of(code: libc::c_int, status: libc::c_int) -> ExitStatus {
 
 /// Sends SIGKILL. Succeeds if the child has already ended.
 pub(super) fn kill(fd: BorrowedFd<'_>) -> io::Result<()> {
-    ended_is_fine(system::pidfd_kill(fd))
+    kill_result(system::pidfd_kill(fd))
 }
 
 /// Like [`kill`], by the id of a child that has not been reaped.
 pub(super) fn kill_by_number(pid: u32) -> io::Result<()> {
     // SAFETY: the call takes no pointers.
     let sent = unsafe { libc::kill(pid as libc::pid_t, libc::SIGKILL) };
-    ended_is_fine(sent == 0)
+    kill_result(sent == 0)
 }
 
-fn ended_is_fine(sent: bool) -> io::Result<()> {
+/// Returns the result of sending a signal. That the child has ended is not an error; otherwise
+/// `errno` says why the signal was not sent.
+fn kill_result(sent: bool) -> io::Result<()> {
     if sent {
         return Ok(());
     }
@@ -135,7 +138,7 @@ pub(super) fn blocks_signals() -> bool {
 }
 
 /// Unblocks all signals on the calling thread. May be called between fork and exec.
-pub(super) fn block_no_signals() -> io::Result<()> {
+pub(super) fn unblock_all_signals() -> io::Result<()> {
     // SAFETY: `set` is a local, and all zeros is the empty set. The old mask may be null.
     unsafe {
         let set: libc::sigset_t = mem::zeroed();
@@ -155,7 +158,7 @@ pub(super) fn wait_for_any<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>, millis
         })
         .collect();
     // SAFETY: the pointer and the length are those of `polled`. An interruption does not matter,
-    // since the caller looks again.
+    // since the caller checks the descriptors again.
     unsafe {
         libc::poll(
             polled.as_mut_ptr(),

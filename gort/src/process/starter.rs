@@ -29,8 +29,8 @@ use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// The interval, in milliseconds, at which children without a descriptor are looked at.
-const LOOK_MS: i32 = 50;
+/// The interval, in milliseconds, at which children without a descriptor are checked.
+const CHECK_MS: i32 = 50;
 
 /// A child that was started. If this is dropped unclaimed, because the goroutine that asked for the
 /// child is gone, the child is reaped when it ends.
@@ -40,7 +40,7 @@ pub(super) struct Started {
 }
 
 impl Started {
-    /// Hands the duty to reap the child over to the caller.
+    /// Hands the duty to reap the child over to the caller. Returns how to wait for the child.
     pub(super) fn claim(&mut self) -> Means {
         self.orphan
             .take()
@@ -84,7 +84,7 @@ impl Orphan {
 
 struct Shared {
     jobs: Mutex<Vec<Job>>,
-    /// Readable while there are jobs.
+    /// Rung after each job has been added, and cleared before the jobs are taken.
     bell: Bell,
 }
 
@@ -100,13 +100,13 @@ fn starter() -> io::Result<Arc<Shared>> {
         jobs: Mutex::new(Vec::new()),
         bell: Bell::new()?,
     });
-    let its = Arc::clone(&shared);
+    let for_thread = Arc::clone(&shared);
     // This runs on the system stack, because starting a thread needs room, and a goroutine's stack
     // may be small.
     on_system_stack(|| {
         thread::Builder::new()
             .name("gort-children".into())
-            .spawn(move || run(&its))
+            .spawn(move || run(&for_thread))
     })?;
     *starter = Some(Arc::clone(&shared));
     Ok(shared)
@@ -127,7 +127,7 @@ impl Shared {
     }
 }
 
-/// Starts a child. Returns the command in any case.
+/// Starts a child. Also returns the command, whether the start succeeds or fails.
 #[track_caller]
 pub(super) fn start(mut begin: Begin) -> Reply {
     // Check before anything has been started.
@@ -175,7 +175,7 @@ fn run(shared: &Shared) {
             Means::Number | Means::Gone => None,
         });
         let descriptors = iter::once(shared.bell.as_fd()).chain(pidfds);
-        pidfd::wait_for_any(descriptors, if by_number { LOOK_MS } else { -1 });
+        pidfd::wait_for_any(descriptors, if by_number { CHECK_MS } else { -1 });
         for job in shared.take() {
             match job {
                 Job::Start(mut begin, reply) => {

@@ -36,7 +36,7 @@ pub struct UnixDatagram {
 impl UnixDatagram {
     fn new(inner: net::UnixDatagram) -> io::Result<Self> {
         inner.set_nonblocking(true)?;
-        let socket = Source::made(inner)?;
+        let socket = Source::new_socket(inner)?;
         Ok(Self { socket })
     }
 

@@ -82,7 +82,7 @@ impl UnixListener {
         inner.set_nonblocking(true)?;
         // Ask for as long a queue as the system allows, as for TCP.
         SockRef::from(&inner).listen(i32::MAX)?;
-        let socket = Source::made(inner)?;
+        let socket = Source::new_socket(inner)?;
         Ok(Self { socket })
     }
 
@@ -124,7 +124,7 @@ impl UnixListener {
 /// let _client = UnixStream::connect(&path)?;
 /// let mut incoming: UnixIncoming<'_> = listener.incoming();
 /// let stream = incoming.next().expect("it never ends")?;
-/// println!("user {} has come", stream.peer_cred()?.uid());
+/// println!("user {} has connected", stream.peer_cred()?.uid());
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```

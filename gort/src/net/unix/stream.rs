@@ -42,7 +42,7 @@ impl UnixStream {
     /// Wraps a new std connection.
     pub(super) fn new(inner: net::UnixStream) -> io::Result<Self> {
         inner.set_nonblocking(true)?;
-        let socket = Source::made(inner)?;
+        let socket = Source::new_socket(inner)?;
         Ok(Self { socket })
     }
 
@@ -172,8 +172,8 @@ impl UnixStream {
         Self::new(socket.into())
     }
 
-    /// Tries to connect until the limit, with pauses: the kernel does not announce room in a
-    /// listener's queue.
+    /// Tries to connect again and again until the limit, with pauses in between: the kernel does
+    /// not announce room in a listener's queue.
     #[track_caller]
     fn connect_until(&self, to: &SockAddr, limit: Option<Nanos>) -> io::Result<()> {
         self.socket
@@ -223,7 +223,8 @@ impl UnixStream {
         UCred::of(self.socket.get()?)
     }
 
-    /// Shuts down reading, writing, or both, for both ends. Wakes the goroutines that wait.
+    /// Shuts down the read half of the connection, the write half, or both. Wakes the goroutines
+    /// that wait for it.
     ///
     /// # Errors
     /// Returns the system's error, or `NotConnected` after `close`.
