@@ -79,7 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     stop.cancel();
     assert_eq!(last.join()??, 200);
     server.join()??;
-    println!("what was begun has been answered");
+    println!("requests in progress have been answered");
     Ok(())
 }
 

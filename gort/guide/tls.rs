@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     stream.write_all(b"still there\n")?;
     stream.conn.send_close_notify();
     assert_eq!(io::read_to_string(&mut stream)?, "still there\n");
-    println!("a deadline has passed, and the connection goes on");
+    println!("a deadline has passed, and the connection still works");
 
     let duplex = Arc::new(Duplex::new(connect(addr, client)?)?);
     let sent = b"up and down\n".repeat(100_000);

@@ -34,7 +34,7 @@ fn plain_runs(bug: &Bug) -> String {
 fn table() -> String {
     let by = |strategy| Options::new().strategy(strategy);
     let mut table = String::from(
-        "| bug | fails by | as it comes | every one | priorities | at random | plain runs |\n\
+        "| bug | fails by | default | `Exhaustive` | `Pct` | `Random` | plain runs |\n\
          |---|---|---:|---:|---:|---:|---:|\n",
     );
     for bug in bugs::all() {
