@@ -107,7 +107,7 @@ pub fn go(input: TokenStream) -> TokenStream {
 ///     <-done => …,                         // discards the value
 ///     tx <- value => …,                    // send; panics if the channel is closed
 ///     r = tx <- value => …,                // r: Result<(), SendError<T>>, no panic
-///     v = <-rx, if ready => …,             // guard: a false guard makes the arm a nil channel
+///     v = <-rx, if ready => …,             // guard: if it is false, the arm is never ready
 ///     after(Duration::from_secs(1)) => …,  // time-out; at most one `after` or `default`
 ///     default => …,                        // if no arm is ready now
 /// };
@@ -281,9 +281,9 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// A test that takes longer than a minute, or than `timeout` (`"500ms"`, `"1.5s"`, `"2m"`, `"1h"`;
 /// `"none"` for no limit), fails. The failure shows what its goroutines, and the others in the
 /// process, are doing. The goroutines stay as they are, and the other tests continue. If for some
-/// seconds every goroutine of the process waits, and only a plain thread could wake one, standard
-/// error says so before the limit is reached. `GORT_TEST_TIMEOUT`, in seconds or `none`, replaces
-/// the limits of all tests: use it for a debugger, or on a slow machine.
+/// seconds every goroutine of the process waits, and only a plain thread could wake one, a message
+/// on standard error says so before the limit is reached. `GORT_TEST_TIMEOUT`, in seconds or
+/// `none`, replaces the limits of all tests: use it for a debugger, or on a slow machine.
 ///
 /// With `bubble` the test runs in `gort::synctest::run`: the clock of the test and of the
 /// goroutines that it starts jumps when all of them are blocked. The time limit still counts real

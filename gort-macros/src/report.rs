@@ -71,8 +71,8 @@ pub(crate) fn here(input: ParseStream<'_>, message: impl std::fmt::Display) -> s
     syn::Error::new(input.span(), message)
 }
 
-/// Moves an error of syn about the end of some tokens from the whole macro call to the `last` of
-/// them.
+/// Returns `error`, unless it is syn's error that the tokens ended too early. syn shows that one at
+/// the whole macro call; the error returned in its place is shown at `last`, the last token.
 pub(crate) fn ended(error: syn::Error, last: Span) -> syn::Error {
     if error.to_string().starts_with("unexpected end of input") {
         return syn::Error::new(last, "this ends too early; finish the expression");

@@ -18,7 +18,7 @@ use super::EntryPoint;
 use crate::report::{Report, here};
 
 /// The time limit of a test that sets none.
-const A_MINUTE: Duration = Duration::from_secs(60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The attribute's arguments.
 pub(crate) struct Args {
@@ -45,7 +45,7 @@ impl Default for Args {
             stack: None,
             own_thread_locals: false,
             leaks_allowed: false,
-            timeout: Some(A_MINUTE),
+            timeout: Some(DEFAULT_TIMEOUT),
             bubble: false,
             explore: None,
         }
@@ -224,11 +224,11 @@ fn duration(text: &str) -> Result<Option<Duration>, &'static str> {
         _ => return Err(NOT_ONE),
     };
     // Accept only digits with at most one point between them: `parse` accepts more than that.
-    let spoken = !digits.starts_with('.')
+    let is_plain = !digits.starts_with('.')
         && !digits.ends_with('.')
         && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let number: f64 = match digits.parse() {
-        Ok(number) if spoken => number,
+        Ok(number) if is_plain => number,
         _ => return Err(NOT_ONE),
     };
     match Duration::try_from_secs_f64(number * seconds) {
@@ -354,7 +354,10 @@ mod tests {
             parsed(EntryPoint::Test, quote!(timeout = "none")).timeout,
             None
         );
-        assert_eq!(parsed(EntryPoint::Test, quote!()).timeout, Some(A_MINUTE));
+        assert_eq!(
+            parsed(EntryPoint::Test, quote!()).timeout,
+            Some(DEFAULT_TIMEOUT)
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `#[gort::main]` and `#[gort::test]`: a function whose body runs as a goroutine.
 //!
 //! [`args`] reads the attribute's arguments, [`valid`] checks the function, and [`expand`] writes
-//! the wrapper. After a mistake in the arguments, the function is expanded as if there were none.
-//! After a mistake in the function, it is replaced by a stub with the same name.
+//! the wrapper. After a mistake in the arguments, the function is expanded as if the attribute had
+//! no arguments. After a mistake in the function, a stub with the same name replaces it.
 
 use proc_macro2::TokenStream;
 

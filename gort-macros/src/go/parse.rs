@@ -128,8 +128,8 @@ fn starts_option(input: ParseStream<'_>, delimiter: Delimiter, certain: bool) ->
         }
         // If nothing follows, it is the call that the goroutine makes, perhaps with a trailing
         // comma.
-        let goes_on = fork.parse::<Token![,]>().is_ok() && !fork.is_empty();
-        return goes_on && (known || in_list);
+        let body_follows = fork.parse::<Token![,]>().is_ok() && !fork.is_empty();
+        return body_follows && (known || in_list);
     }
     if key == "clone" {
         return match fork.parse::<TokenTree>() {

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! syn reads `tx <- value` as the comparison `tx < -value`. So the head's tokens are cut at the
-//! first `<-` outside brackets, and syn parses the parts. Two tokens are a `<-` if there is no
-//! space between them. `::<-1>` is the only place in Rust where they mean something else.
+//! first `<-` outside brackets, and syn parses the parts. A `<` and a `-` without a space between
+//! them are always a `<-`, except in `::<-1>`. (So `a <-1` is no comparison here; `a < -1` is.)
 
 use proc_macro2::{Delimiter, Span, TokenTree};
 use syn::parse::{ParseStream, Parser};

@@ -124,7 +124,7 @@ fn spaced_arrow(head: &[TokenTree]) -> Option<syn::Error> {
     let at = head
         .windows(2)
         .position(|pair| is_punct(&pair[0], '<') && is_punct(&pair[1], '-'))?;
-    let message = "`<-` is written without a space; close it up";
+    let message = "`<-` is written without a space; remove the space";
     Some(syn::Error::new_spanned(stream(&head[at..at + 2]), message))
 }
 
@@ -284,7 +284,7 @@ mod tests {
             ),
             (
                 quote!(tx < - v => {}),
-                "`<-` is written without a space; close it up",
+                "`<-` is written without a space; remove the space",
             ),
         ];
         for (input, message) in cases {

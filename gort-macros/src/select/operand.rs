@@ -149,7 +149,7 @@ fn send(index: usize, target: &Expr, value: &Expr) -> TokenStream {
     quote_spanned!(Span::mixed_site()=> #send(#channel, #value))
 }
 
-/// Creates the arm that sends to `__operand` a value that it does not have yet.
+/// Creates the arm that sends to `__operand` a value that is evaluated only if the arm is chosen.
 fn send_late(index: usize, arm: &Arm, target: &Expr) -> TokenStream {
     let (operand, channel) = (local("operand", index), target_channel(index, target));
     if arm.guard.is_none() {
