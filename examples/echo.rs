@@ -66,8 +66,8 @@ fn self_check(connections: usize) -> Outcome {
     let addr = listener.local_addr().map_err(failed)?;
     let stop = listener.try_clone().map_err(failed)?;
     let server = go!(move || serve(&listener));
-    // A few connections at a time start the threads that two Ps and the poller need to hand work
-    // on. They are counted after these connections are closed.
+    // Warms up with a few connections at a time: this starts the threads that two Ps and the poller
+    // need to hand work on. The threads are counted after these connections are closed.
     for _ in 0..100 {
         echoed_on(addr, 16)?;
     }
@@ -82,7 +82,7 @@ fn self_check(connections: usize) -> Outcome {
 }
 
 /// Opens `n` connections and sends a message there and back on all of them at the same time.
-/// Returns the number of threads then.
+/// Returns the number of threads while all connections are open.
 fn echoed_on(addr: SocketAddr, n: usize) -> Outcome<usize> {
     let connect = |_| TcpStream::connect(addr).map_err(failed);
     let streams: Vec<_> = (0..n).map(connect).collect::<Outcome<_>>()?;
@@ -100,7 +100,9 @@ fn round_trip(number: usize, mut stream: TcpStream) -> io::Result<TcpStream> {
     stream.read_exact(&mut back)?;
     match back == sent {
         true => Ok(stream),
-        false => Err(io::Error::other("what came back is something else")),
+        false => Err(io::Error::other(
+            "what came back differs from what was sent",
+        )),
     }
 }
 

@@ -71,7 +71,7 @@ fn wait() -> Outcome {
     select! { <-quiet => unreachable!(), after(pause) => say("after(d)", "nothing came in time")? }
     assert!(start.elapsed() >= pause);
     select! { recv(quiet) -> _ => unreachable!(), default(pause) => {} }
-    say("recv(rx) -> v, default(d)", "crossbeam's words do as well")
+    say("recv(rx) -> v, default(d)", "crossbeam's syntax works too")
 }
 
 fn choose() -> Outcome {

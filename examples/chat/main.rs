@@ -1,5 +1,6 @@
 //! A chat over TCP or a Unix socket: every client receives what each client says. SIGINT or SIGTERM
-//! ends it in good order. Go: a goroutine per net.Conn and direction, under a signal.NotifyContext.
+//! shuts it down gracefully. Go: a goroutine per net.Conn and direction, under a
+//! signal.NotifyContext.
 //!
 //! `client.rs` has the two goroutines of each client. `room.rs` has what they share: the members,
 //! the limit for slow ones, and the end. `../src/stream.rs` has the listeners and the connections.

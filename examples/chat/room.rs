@@ -15,7 +15,7 @@ use std::time::Instant;
 
 /// How many lines a client may be behind.
 const QUEUE: usize = 64;
-/// How long a line waits for full queues in all.
+/// How long a line waits for all full queues together.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How long a client that leaves may take to read the rest of its queue.
 const GRACE: Duration = Duration::from_secs(2);

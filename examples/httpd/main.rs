@@ -1,5 +1,5 @@
-//! A web server: the files of a folder, over HTTP/1.1 and TLS. SIGINT or SIGTERM ends it in good
-//! order. Go: `net/http` with a `FileServer` and `Server.Shutdown`.
+//! A web server: the files of a folder, over HTTP/1.1 and TLS. SIGINT or SIGTERM shuts it down
+//! gracefully. Go: `net/http` with a `FileServer` and `Server.Shutdown`.
 //!
 //! `connection.rs` has the life of a connection, `request.rs` parses requests, `response.rs` writes
 //! the heads of answers, `files.rs` opens files, `tls.rs` has TLS (`tls_off.rs` without the feature

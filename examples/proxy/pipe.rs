@@ -66,12 +66,12 @@ impl Pipe {
                 }
                 Ok(n) => {
                     // This comes before the write, which may take a while.
-                    self.moves();
+                    self.mark_moved();
                     to.set_write_deadline(Instant::now() + self.idle);
                     if to.write_all(&buffer[..n]).is_err() {
                         break;
                     }
-                    self.moves();
+                    self.mark_moved();
                     total.fetch_add(n as u64, Relaxed);
                 }
                 // The other direction is not idle.
@@ -83,7 +83,7 @@ impl Pipe {
         self.server.close();
     }
 
-    fn moves(&self) {
+    fn mark_moved(&self) {
         *self.moved.lock() = Instant::now();
     }
 

@@ -42,7 +42,7 @@ pub(crate) fn run(store: &Store, words: &[&[u8]], out: &mut Vec<u8>) -> Then {
         (b"SET", [key, value, options @ ..]) => set(store, key, value, options, out),
         (b"MGET", keys @ [_, ..]) => {
             array(out, keys.len());
-            // Values that are not texts count as null here.
+            // A value that is a list counts as null here.
             keys.iter()
                 .for_each(|key| get(store, key, out).unwrap_or_else(|_| bulk(out, None)));
             Ok(())
@@ -252,7 +252,8 @@ fn left(store: &Store, key: &[u8], unit: i64) -> i64 {
     })
 }
 
-/// Calls a function with the list of a key, which is created if necessary.
+/// Calls `f` with the list of a key. If there is no such key, creates the list if `make` is set, and
+/// returns `None` otherwise. Removes the key if `f` leaves the list empty.
 fn with_list<R>(
     store: &Store,
     key: &[u8],
@@ -314,7 +315,8 @@ fn length(store: &Store, key: &[u8], out: &mut Vec<u8>) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Converts start and end, both included. Negative ones count from the end.
+/// Answers with the values from index `from` to index `to`, both included. Negative indexes count
+/// from the end.
 fn range(
     store: &Store,
     key: &[u8],

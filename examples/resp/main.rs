@@ -1,5 +1,5 @@
 //! A store of keys and values that speaks Redis's protocol: `redis-cli` and `redis-benchmark` are
-//! clients. SIGINT or SIGTERM ends it in good order. Go: a goroutine for each `net.Conn`, with a
+//! clients. SIGINT or SIGTERM shuts it down gracefully. Go: a goroutine for each `net.Conn`, with a
 //! map under a `sync.Mutex`.
 //!
 //! `wire.rs` has the protocol, `store.rs` the keys and values, `command.rs` the commands, and

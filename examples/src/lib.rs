@@ -1,5 +1,5 @@
-//! What the example programs share: successful and failed ends and a progress line (here),
-//! arguments (`args.rs`), and connections of either kind (`stream.rs`).
+//! What the example programs share: how they report success and failure, and a progress line
+//! (here), arguments (`args.rs`), and connections over TCP and Unix sockets (`stream.rs`).
 
 pub mod args;
 pub mod stream;
@@ -143,7 +143,7 @@ pub fn raise_descriptor_limit() {
 
 /// How long a program works before the progress line appears.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the progress line stays before it is written again.
+/// How long the progress line stays before the next one is due.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// Erases the terminal's line.
 const ERASE: &str = "\r\x1b[K";

@@ -1,4 +1,4 @@
-//! Connections of either kind, and the listeners that they come from.
+//! Connections over TCP and Unix sockets, and the listeners that accept them.
 
 use crate::{Failure, Outcome};
 use gort::context::Context;
@@ -12,7 +12,7 @@ use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A connection to a client.
+/// A connection of either kind.
 #[derive(Debug)]
 pub enum Stream {
     /// Over TCP.
@@ -99,7 +99,7 @@ impl Write for &Stream {
 pub enum Door {
     /// An address and port.
     Tcp(TcpListener),
-    /// The socket's file is removed with it.
+    /// A Unix socket and the path of its file, which is removed when the door is closed.
     Unix(UnixListener, PathBuf),
 }
 

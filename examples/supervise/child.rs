@@ -132,12 +132,13 @@ impl Keeper {
     }
 }
 
-/// Sends a signal to the child's process group. The child leads the group and has not been
-/// collected, so the number is its own. A shell sends it, because `kill` is unsafe code.
+/// Sends a signal to the child's process group. The child leads the group and has not been reaped,
+/// so its process id still identifies the group. A shell sends the signal, because calling `kill`
+/// needs unsafe code.
 fn signal(child: &Child, name: &str) -> io::Result<()> {
     let group = format!("-{}", child.id());
     let mut kill = Command::new("sh");
-    // If all processes are gone, this is no failure.
+    // It is no failure if all processes are gone.
     kill.args([
         "-c",
         "kill -s \"$0\" -- \"$1\" 2>/dev/null || true",

@@ -1,6 +1,6 @@
 //! Keeps commands running: when one ends, it is started again, after pauses that double. SIGHUP
-//! restarts all commands. SIGINT or SIGTERM ends them in good order, and a second one ends them at
-//! once. In Go: a goroutine for each exec.Cmd, and a signal.Notify.
+//! restarts all commands. SIGINT or SIGTERM asks them to end, and a second signal kills them. Go: a
+//! goroutine for each exec.Cmd, and a signal.Notify.
 //!
 //! `child.rs` runs one command, and `options.rs` has the command line.
 

@@ -7,7 +7,7 @@ use common::{Folder, PROCS, Program};
 use std::fs;
 use std::path::Path;
 
-/// Returns the process number of `[1] runs, process 123`.
+/// Returns the process id in `[1] runs, process 123`.
 fn process(line: &str) -> String {
     let number = line.split_once("] runs, process ");
     number.unwrap_or_else(|| panic!("{line:?}")).1.to_owned()

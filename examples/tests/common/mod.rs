@@ -70,8 +70,8 @@ impl Program {
 
     pub(crate) fn signal(&self, signal: i32) {
         let pid = self.child.id().try_into().unwrap();
-        // SAFETY: the call takes no pointers, and the child has not been collected, so its number
-        // is still its own.
+        // SAFETY: the call takes no pointers. The child has not been reaped, so no other process
+        // has its id.
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     }
 
