@@ -35,7 +35,7 @@ impl Stream {
     /// Connects to an address, or to a path, which has a slash in it.
     ///
     /// # Errors
-    /// Returns the system's errors, and `TimedOut` when the time is over.
+    /// Returns the system's errors, and `TimedOut` when the time is up.
     pub fn connect(addr: &OsStr, limit: Duration) -> io::Result<Self> {
         let text = addr.to_string_lossy();
         if text.contains('/') {

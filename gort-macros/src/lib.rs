@@ -280,7 +280,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// A test that takes longer than a minute, or than `timeout` (`"500ms"`, `"1.5s"`, `"2m"`, `"1h"`;
 /// `"none"` for no limit), fails. The failure shows what its goroutines, and the others in the
-/// process, are doing. The goroutines stay as they are, and the other tests continue. If for some
+/// process, are doing. The goroutines stay as they are, and the other tests continue. If for a few
 /// seconds every goroutine of the process waits, and only a plain thread could wake one, a message
 /// on standard error says so before the limit is reached. `GORT_TEST_TIMEOUT`, in seconds or
 /// `none`, replaces the limits of all tests: use it for a debugger, or on a slow machine.

@@ -68,7 +68,7 @@ fn name_in(manifest: &str, workspace: impl FnOnce() -> Option<String>) -> Option
             Said::Workspace => inherited.push(name),
         }
     }
-    // `gort = { workspace = true }` needs no further look: its name is `gort` in any case.
+    // For `gort = { workspace = true }` the workspace need not be read: the name is `gort`.
     if inherited.iter().all(|name| name == "gort") {
         return None;
     }

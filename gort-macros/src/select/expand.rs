@@ -33,12 +33,14 @@
 //! 2. A variable moves in the last match too, not in the branch that finds its arm chosen.
 //!    Otherwise the compiler would count it as moved in every arm once the branches meet again.
 //!    This opens two gaps, which are closed as follows:
-//!    - *A borrow of `v` that the selection uses* (`x = <-v.rx` beside `tx <- v`) has ended by the
-//!      time of the move, although the receiver of `v` may have freed it while the selection was
-//!      still using it. The branch under `if false` moves `v` at the point where it really goes,
-//!      and uses all arms after that. So the compiler rejects such a borrow.
+//!    - *A borrow of `v` that the selection uses* (`x = <-v.rx` beside `tx <- v`). For the compiler
+//!      it has ended by the time of the move. But the receiver of `v` may free `v` earlier, while
+//!      the selection still uses the borrow. The branch under `if false` moves `v` at the point
+//!      where `v` is really sent, and uses all arms after that. So the compiler rejects such a
+//!      borrow.
 //!    - *A panic between the choice and the move*, from dropping an operand's temporary or a value
-//!      that was not sent, would drop `v`, which is gone. `__sent` turns that panic into an abort.
+//!      that was not sent. It would drop `v`, which belongs to the receiver already. `__sent` turns
+//!      that panic into an abort.
 //! 3. If `finish` panics, `v` is still in its place. So `__sent` is set after `finish`.
 //! 4. An arm with a `#[cfg]` carries it wherever it appears. The positions in the list are then
 //!    counted at run time.

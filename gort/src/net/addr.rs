@@ -7,7 +7,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 /// Resolves a name, and returns its addresses in the order in which to try them. Go's
 /// `net.LookupHost`, with a port; tokio's `lookup_host`.
 ///
-/// Calls the system's resolver inside [`blocking`]. The resolver uses some tens of kilobytes of
+/// Calls the system's resolver inside [`blocking`]. The resolver uses a few tens of kilobytes of
 /// stack.
 ///
 /// # Errors

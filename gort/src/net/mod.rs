@@ -46,7 +46,7 @@
 //!   std socket is then non-blocking, because the flag is shared and the other handles need it.
 //! - `Read` and `Write` with an empty buffer return `Ok(0)` at once. An empty datagram is a message
 //!   like any other.
-//! - The system's resolver resolves names. It blocks its thread and uses some tens of kilobytes of
+//! - The system's resolver resolves names. It blocks its thread and uses a few tens of kilobytes of
 //!   stack, so goroutines with very small stacks should connect to addresses, not names.
 
 mod addr;

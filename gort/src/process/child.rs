@@ -104,7 +104,7 @@ struct Process {
 
 enum WaitBy {
     Pidfd(Pollable<OwnedFd>),
-    Number,
+    Pid,
     Gone,
 }
 
@@ -138,14 +138,14 @@ impl Child {
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let mut process = Process {
             pid: child.id(),
-            wait: WaitBy::Number,
+            wait: WaitBy::Pid,
             status: None,
             // If something fails below, the caller never gets a handle: the child is killed.
             kill_on_drop: true,
         };
         process.wait = match started.claim() {
             Means::Pidfd(fd) => WaitBy::Pidfd(Pollable::new(fd)?),
-            Means::Number => WaitBy::Number,
+            Means::Pid => WaitBy::Pid,
             Means::Gone => WaitBy::Gone,
         };
         let mut child = Self {
@@ -296,7 +296,7 @@ impl Process {
         }
         let found = match &self.wait {
             WaitBy::Pidfd(fd) => pidfd::collect(fd.as_fd()),
-            WaitBy::Number => pidfd::collect_by_number(self.pid),
+            WaitBy::Pid => pidfd::collect_by_pid(self.pid),
             WaitBy::Gone => return Err(lost()),
         };
         self.keep(found)
@@ -309,7 +309,7 @@ impl Process {
         }
         let status = match &self.wait {
             WaitBy::Pidfd(fd) => wait_for(fd),
-            WaitBy::Number => blocking(|| pidfd::wait_by_number(self.pid)),
+            WaitBy::Pid => blocking(|| pidfd::wait_by_pid(self.pid)),
             WaitBy::Gone => Err(lost()),
         };
         let status = status.map_err(explained)?;
@@ -359,9 +359,9 @@ impl Process {
         }
         match &self.wait {
             WaitBy::Pidfd(fd) => pidfd::kill(fd.as_fd()),
-            // Only this handle reaps a child that it waits for by number, so the number is still
-            // the child's.
-            WaitBy::Number => pidfd::kill_by_number(self.pid),
+            // Only this handle reaps a child that it waits for by process id, so the id is still the
+            // child's.
+            WaitBy::Pid => pidfd::kill_by_pid(self.pid),
             WaitBy::Gone => Ok(()),
         }
     }
@@ -387,7 +387,7 @@ impl Drop for Process {
         }
         let means = match std::mem::replace(&mut self.wait, WaitBy::Gone) {
             WaitBy::Pidfd(fd) => Means::Pidfd(fd.into_inner()),
-            WaitBy::Number => Means::Number,
+            WaitBy::Pid => Means::Pid,
             WaitBy::Gone => return,
         };
         starter::collect(Orphan {

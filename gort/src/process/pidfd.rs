@@ -14,7 +14,7 @@ pub(super) enum Means {
     /// A descriptor that becomes readable when the child has ended.
     Pidfd(OwnedFd),
     /// Only the process id: the kernel is older than Linux 5.4, or refuses.
-    Number,
+    Pid,
     /// Other code has already reaped the child.
     Gone,
 }
@@ -22,12 +22,12 @@ pub(super) enum Means {
 /// Returns how to wait for a child that was just started.
 pub(super) fn means_for(pid: u32) -> Means {
     if !gort_runtime::uses_pidfds() {
-        return Means::Number;
+        return Means::Pid;
     }
     let fd = match system::pidfd_open(pid) {
         Ok(fd) => fd,
         Err(e) if e.raw_os_error() == Some(libc::ESRCH) => return Means::Gone,
-        Err(_) => return Means::Number,
+        Err(_) => return Means::Pid,
     };
     let (kind, id) = system::pidfd_id(fd.as_fd());
     // If other code has reaped the child, another process may have its id by now: check whether the
@@ -35,7 +35,7 @@ pub(super) fn means_for(pid: u32) -> Means {
     match check(kind, id, libc::WNOWAIT) {
         Ok(_) => Means::Pidfd(fd),
         Err(e) if e.raw_os_error() == Some(libc::ECHILD) => Means::Gone,
-        Err(_) => Means::Number,
+        Err(_) => Means::Pid,
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) fn collect(fd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
 }
 
 /// Like [`collect`], by process id.
-pub(super) fn collect_by_number(pid: u32) -> io::Result<Option<ExitStatus>> {
+pub(super) fn collect_by_pid(pid: u32) -> io::Result<Option<ExitStatus>> {
     check(libc::P_PID, pid, 0)
 }
 
@@ -60,7 +60,7 @@ fn check(
 }
 
 /// Waits for a child by its process id. Blocks the thread.
-pub(super) fn wait_by_number(pid: u32) -> io::Result<ExitStatus> {
+pub(super) fn wait_by_pid(pid: u32) -> io::Result<ExitStatus> {
     loop {
         if let Some(status) = wait_id(libc::P_PID, pid, 0)? {
             return Ok(status);
@@ -107,7 +107,7 @@ pub(super) fn kill(fd: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Like [`kill`], by the id of a child that has not been reaped.
-pub(super) fn kill_by_number(pid: u32) -> io::Result<()> {
+pub(super) fn kill_by_pid(pid: u32) -> io::Result<()> {
     // SAFETY: the call takes no pointers.
     let sent = unsafe { libc::kill(pid as libc::pid_t, libc::SIGKILL) };
     kill_result(sent == 0)

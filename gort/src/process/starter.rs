@@ -74,7 +74,7 @@ impl Orphan {
     pub(super) fn is_collected(&self) -> bool {
         let collected = match &self.means {
             Means::Pidfd(fd) => pidfd::collect(fd.as_fd()),
-            Means::Number => pidfd::collect_by_number(self.pid),
+            Means::Pid => pidfd::collect_by_pid(self.pid),
             Means::Gone => return true,
         };
         // An error means that other code has reaped the child.
@@ -169,13 +169,13 @@ fn run(shared: &Shared) {
     helper_thread_runs();
     let mut orphans: Vec<Orphan> = Vec::new();
     loop {
-        let by_number = orphans.iter().any(|o| matches!(o.means, Means::Number));
+        let without_pidfd = orphans.iter().any(|o| matches!(o.means, Means::Pid));
         let pidfds = orphans.iter().filter_map(|orphan| match &orphan.means {
             Means::Pidfd(fd) => Some(fd.as_fd()),
-            Means::Number | Means::Gone => None,
+            Means::Pid | Means::Gone => None,
         });
         let descriptors = iter::once(shared.bell.as_fd()).chain(pidfds);
-        pidfd::wait_for_any(descriptors, if by_number { CHECK_MS } else { -1 });
+        pidfd::wait_for_any(descriptors, if without_pidfd { CHECK_MS } else { -1 });
         for job in shared.take() {
             match job {
                 Job::Start(mut begin, reply) => {
