@@ -5,7 +5,7 @@
 //!    trusted.
 //! 2. Every other mistake is added to the [`Report`], and checking continues.
 //! 3. Expansion takes place only if the report is empty. Otherwise [`Report::finish`] returns all
-//!    the errors, in source order, and the caller adds a fallback.
+//!    the errors, in the order in which they were added, and the caller adds a fallback.
 //!
 //! Wording: lower case, no full stop, code in backticks. A message first says what is wrong, and
 //! then, after `; `, what to write instead.

@@ -37,8 +37,8 @@ impl Interest {
 /// is the `Read` or `Write` of its `SyscallConn`.
 ///
 /// One goroutine may wait to read while another waits to write, through any reference (for example
-/// in an [`Arc`](std::sync::Arc)). Of several goroutines with the same interest, each waits for the
-/// one before. Everything also works on plain threads, where it blocks the thread.
+/// in an [`Arc`](std::sync::Arc)). Several goroutines with the same interest take turns. Everything
+/// also works on plain threads, where it blocks the thread.
 ///
 /// # O_NONBLOCK
 /// `new` sets this flag. The flag belongs to the open file, so while the `Pollable` lives, every

@@ -113,8 +113,9 @@ impl<T: AsFd> Source<T> {
         // SAFETY: the descriptor stays open while it is watched. `inner` is declared after `desc`,
         // so it is dropped later. It is handed out by value only when `self` is gone
         // (`into_inner`), and as `&mut` only after `unwatch` (`inner_mut`). Otherwise its owner
-        // keeps it open. Each direction has one user at a time: only `run_until` calls `prepare`
-        // and `wait`, and it holds the direction's `turn` for as long.
+        // keeps it open. Each direction has one user at a time: only `run_until` and its helper
+        // `pause` call `prepare` and `wait`, and `run_until` holds the direction's `turn` all the
+        // time.
         let desc = unsafe { PollDesc::new(inner.as_fd()) }?;
         Ok(Self {
             desc,

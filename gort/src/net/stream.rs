@@ -17,8 +17,8 @@ use std::time::Duration;
 /// A TCP connection: [`std::net::TcpStream`], with deadlines and `close`; see
 /// [the module](super). Go's `net.TCPConn`.
 ///
-/// One goroutine may read while another writes, through any handle or reference. Of several that
-/// read, each waits for the one before; the same holds for writing.
+/// One goroutine may read while another writes, through any handle or reference. Several goroutines
+/// that read take turns, and so do several that write.
 ///
 /// ```
 /// use gort::net::{Shutdown, TcpListener, TcpStream};
