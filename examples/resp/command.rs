@@ -252,8 +252,8 @@ fn left(store: &Store, key: &[u8], unit: i64) -> i64 {
     })
 }
 
-/// Calls `f` with the list of a key. If there is no such key, creates the list if `make` is set, and
-/// returns `None` otherwise. Removes the key if `f` leaves the list empty.
+/// Calls `f` with the list of a key. If there is no such key, creates the list if `make` is set,
+/// and returns `None` otherwise. Removes the key if `f` leaves the list empty.
 fn with_list<R>(
     store: &Store,
     key: &[u8],

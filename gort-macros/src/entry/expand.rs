@@ -16,8 +16,8 @@
 //! The body is a function of its own, not a closure. So it cannot capture anything, and backtraces
 //! show its name. It has the outer function's name, under which other tools know the test (insta
 //! names a snapshot after the function that takes it). Attributes and visibility stay on the outer
-//! function, whose lint levels apply inside as well. clippy's `unnecessary_wraps` makes an exception
-//! for `main` and tests, but not for the inner function, which therefore allows the lint.
+//! function, whose lint levels apply inside as well. clippy's `unnecessary_wraps` makes an
+//! exception for `main` and tests, but not for the inner function, which therefore allows the lint.
 //!
 //! The result of `main` becomes an `ExitCode` in its goroutine, so it does not have to be `Send`
 //! (`Box<dyn Error>` is not). A test returns nothing: `run_test` turns an `Err` into a panic,

@@ -114,8 +114,7 @@ impl<T: AsFd> Source<T> {
         // so it is dropped later. It is handed out by value only when `self` is gone
         // (`into_inner`), and as `&mut` only after `unwatch` (`inner_mut`). Otherwise its owner
         // keeps it open. Each direction has one user at a time: only `run_until` and its helper
-        // `pause` call `prepare` and `wait`, and `run_until` holds the direction's `turn` all the
-        // time.
+        // `pause` call `prepare` and `wait`, while `run_until` holds the direction's `turn`.
         let desc = unsafe { PollDesc::new(inner.as_fd()) }?;
         Ok(Self {
             desc,

@@ -359,8 +359,8 @@ impl Process {
         }
         match &self.wait {
             WaitBy::Pidfd(fd) => pidfd::kill(fd.as_fd()),
-            // Only this handle reaps a child that it waits for by process id, so the id is still the
-            // child's.
+            // Only this handle reaps a child that it waits for by process id, so the id is still
+            // the child's.
             WaitBy::Pid => pidfd::kill_by_pid(self.pid),
             WaitBy::Gone => Ok(()),
         }
