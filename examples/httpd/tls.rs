@@ -43,8 +43,8 @@ impl Acceptor {
         })
     }
 
-    /// Serves a connection to its end. The handshake is part of the first read, and has its
-    /// deadline.
+    /// Serves a connection to its end. The handshake is part of the first read, and has the
+    /// deadline of that read.
     pub(crate) fn serve(&self, server: &Server, socket: &TcpStream) -> io::Result<()> {
         let Some(config) = &self.config else {
             return server.serve(socket, socket);

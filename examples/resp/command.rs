@@ -72,11 +72,11 @@ pub(crate) fn run(store: &Store, words: &[&[u8]], out: &mut Vec<u8>) -> Then {
         }
         (b"PEXPIRE", [key, millis]) => number(millis).map(|n| expire(store, key, n, out)),
         (b"TTL", [key]) => {
-            integer(out, left(store, key, 1_000));
+            integer(out, time_left(store, key, 1_000));
             Ok(())
         }
         (b"PTTL", [key]) => {
-            integer(out, left(store, key, 1));
+            integer(out, time_left(store, key, 1));
             Ok(())
         }
         (b"LPUSH", [key, values @ ..]) if !values.is_empty() => push(store, key, values, true, out),
@@ -234,9 +234,9 @@ fn expire(store: &Store, key: &[u8], millis: i64, out: &mut Vec<u8>) {
     integer(out, i64::from(known));
 }
 
-/// Returns the rest of a key's time, rounded, in units of `unit` milliseconds. Returns -1 if the
-/// key has no time limit, and -2 if there is no such key.
-fn left(store: &Store, key: &[u8], unit: i64) -> i64 {
+/// Returns how much time a key has left, rounded, in units of `unit` milliseconds. Returns -1 if
+/// the key has no time limit, and -2 if there is no such key.
+fn time_left(store: &Store, key: &[u8], unit: i64) -> i64 {
     store.with(key, |entries| {
         match entries.get(key).map(|entry| entry.until) {
             None => -2,

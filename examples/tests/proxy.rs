@@ -113,7 +113,7 @@ fn only_a_connection_idle_in_both_directions_is_cut_off() {
     );
     let mut hears = connect(&other.address());
     let (mut talks, _) = talker.accept().unwrap();
-    // Until the idle connection has been ended: the other two have been open for as long.
+    // Runs until the proxy has ended the idle connection. The other two have been open as long.
     idle.write_all(b"x").unwrap();
     let ended = thread::spawn(move || {
         let mut all = Vec::new();

@@ -34,10 +34,10 @@
 //!    Otherwise the compiler would count it as moved in every arm once the branches meet again.
 //!    This opens two gaps, which are closed as follows:
 //!    - *A borrow of `v` that the selection uses* (`x = <-v.rx` beside `tx <- v`). For the compiler
-//!      it has ended by the time of the move. But the receiver of `v` may free `v` earlier, while
-//!      the selection still uses the borrow. The branch under `if false` moves `v` at the point
-//!      where `v` is really sent, and uses all arms after that. So the compiler rejects such a
-//!      borrow.
+//!      the borrow has ended by the time of the move. But the receiver of `v` may free `v` earlier,
+//!      while the selection still uses the borrow. The branch under `if false` moves `v` at the
+//!      point where `v` is really sent, and uses all arms after that. So the compiler rejects such
+//!      a borrow.
 //!    - *A panic between the choice and the move*, from dropping an operand's temporary or a value
 //!      that was not sent. It would drop `v`, which belongs to the receiver already. `__sent` turns
 //!      that panic into an abort.

@@ -1,7 +1,7 @@
 //! [`Stdout`] and [`Stderr`].
 //!
-//! All output goes through std's `stdout` and its buffer. So the order relative to `println!` is
-//! that of the calls, and std flushes what is left when the process ends.
+//! All output goes through std's `stdout` and its buffer. So this output and that of `println!` are
+//! in the order of the calls, and std flushes what is left when the process ends.
 //!
 //! # Two locks
 //! *Std's lock* belongs to a thread, and lets the same thread in twice. Goroutines share threads. A
