@@ -44,9 +44,9 @@
 //! the only token is the keeper's, the last member, which had a token when it left, has released
 //! that token as well. No member accesses the bubble any more.
 //!
-//! Bubbles are never freed (`bubble/pool.rs`). If goroutines were left behind in a bubble, blocked,
-//! the bubble is not reused. Its keeper keeps its token. So no member's token is ever the last one,
-//! and no member wakes the keeper.
+//! Bubbles are never freed (`bubble/pool.rs`). If blocked goroutines were left behind in a bubble,
+//! the bubble is not reused. Its keeper does not release its token. So no member's token is ever
+//! the last one, and no member wakes the keeper.
 
 use crate::base::prim::{
     AtomicU64, AtomicUsize,
@@ -84,9 +84,9 @@ pub(crate) struct Bubble {
     /// Identifies the bubble. Never 0, and no two bubbles have the same. Changes when the bubble is
     /// reused.
     id: AtomicU32,
-    /// The goroutine that waits in `run`, as a word.
+    /// The waiter of `run`, as a word (`Waiter::to_word`).
     keeper: hint::AtomicUsize,
-    /// The goroutine that waits in `synctest::wait`, as a word. 0: none.
+    /// The waiter of `synctest::wait`, as a word. 0: none.
     waiter: hint::AtomicUsize,
     /// Whether a goroutine is in `synctest::wait`.
     is_awaited: hint::AtomicBool,
@@ -212,7 +212,7 @@ impl Bubble {
         self.is_awaited.store(false, Relaxed);
     }
 
-    /// Returns the goroutine that waits in `run`, as a word.
+    /// Returns the waiter of `run`, as a word.
     pub(crate) fn keeper(&self) -> usize {
         self.keeper.load(Relaxed)
     }

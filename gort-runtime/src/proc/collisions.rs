@@ -20,9 +20,9 @@ use std::cell::Cell;
 
 /// Number of collisions in short succession after which a P steps back.
 const MANY: u64 = 3;
-/// How long a collision counts, in transfers. Each collision raises a level by this much, and the
-/// level falls as time passes.
-const COUNTS: u64 = 40;
+/// How long a P remembers a collision, in transfers. Each collision raises the P's `level` by this
+/// much, and the level falls as time passes.
+const REMEMBERED: u64 = 40;
 /// How long a pause is, in transfers.
 const PAUSE: u64 = 20;
 /// The least and the greatest cost that is assumed for a transfer. The longest pause follows from
@@ -56,12 +56,12 @@ impl Collisions {
     /// Counts a collision at the time `now`. Returns for how many nanoseconds the P should pause,
     /// which may be 0.
     pub(crate) fn count(&self, now: u64) -> u64 {
-        let counts = COUNTS * self.transfer_ns.get();
+        let remembered = REMEMBERED * self.transfer_ns.get();
         let passed = now.saturating_sub(self.last.get());
-        let level = self.level.get().saturating_sub(passed) + counts;
-        self.level.set(level.min(MANY * counts));
+        let level = self.level.get().saturating_sub(passed) + remembered;
+        self.level.set(level.min(MANY * remembered));
         self.last.set(now);
-        if level <= (MANY - 1) * counts {
+        if level <= (MANY - 1) * remembered {
             return 0;
         }
         let pause = PAUSE * self.transfer_ns.get();
@@ -100,8 +100,8 @@ mod tests {
     #[test]
     fn collisions_far_apart_cause_no_pause() {
         let p = with_transfers_of(100);
-        let counts = 40 * 100;
-        let pauses = (1..1_000).map(|i| p.count(i * counts)).max();
+        let remembered = 40 * 100;
+        let pauses = (1..1_000).map(|i| p.count(i * remembered)).max();
         assert_eq!(pauses, Some(0));
     }
 

@@ -40,7 +40,7 @@
 //! - `stamp`: written and read by the owner (`traced/stamp.rs`), and by sysmon while it keeps the M
 //!   of a running G outside the runtime.
 //! - `name`: written by the spawner, and by the thread that frees the record. Read by any thread
-//!   that holds the name's lock.
+//!   that holds the name's lock, and by the owner without the lock.
 //! - `named`: written and read by the spawner and by the thread that frees the record.
 //! - `id`, `root`, `spawned_at`, `by_timer` (atomics): written by the spawner. Read by any thread;
 //!   a dump may see those of another goroutine.
@@ -164,7 +164,8 @@ pub(crate) struct G {
     pub(crate) last_m: Cell<*const M>,
     pub(crate) first: Cell<Option<FirstFrame>>,
     id: AtomicU64,
-    /// The goroutine, started from outside, from which this one descends.
+    /// The id of the goroutine from which this one descends and which no goroutine started. The
+    /// same as `id` if no goroutine started this one.
     root: AtomicU64,
     /// The place where it was spawned.
     spawned_at: AtomicUsize,
@@ -308,7 +309,7 @@ impl G {
     }
 
     /// Calls `look`, and returns its result if the goroutine has waited during the whole call
-    /// (`glimpse.rs`). There must be one caller at a time.
+    /// (`glimpse.rs`). Only one thread may call this at a time.
     pub(crate) fn glimpse<T>(&self, look: impl FnOnce() -> T) -> Option<T> {
         let waits = || self.status.load(Acquire) == GStatus::Waiting as u32;
         self.reason.glimpse(waits, look)

@@ -15,7 +15,7 @@
 //! 3. reads the stack;
 //! 4. checks that the goroutine waits, and then that `MARK` is still set.
 //!
-//! # Why everything that it has seen is of one wait
+//! # Why everything that the observer has read belongs to one wait
 //! Number the waits of the goroutine. Each has stores in this order: *running* (to the status, when
 //! the goroutine is resumed), *begin(k)* (to this word), *waiting(k)* (to the status), and later
 //! the *running* of the next wait. Let *begin(k)* be the store whose value step 1 finds in the
@@ -33,8 +33,9 @@
 //!
 //! The third point treats the goroutine's writes as releases, which they are not in Rust's memory
 //! model. But step 3 is a system call that copies memory, so only the machine matters here. x86
-//! keeps stores in order. On aarch64 the status was handed on by a release and an acquire, and no
-//! later store moves before these.
+//! keeps stores in order. On aarch64 the waker has stored the status with a release, and the M that
+//! resumes the goroutine has loaded it with an acquire. No later store moves before these two
+//! accesses.
 //!
 //! There is one observer at a time, so the mark is the observer's own. The model is
 //! `tests/loom_glimpse.rs`.
@@ -70,8 +71,8 @@ impl WaitWord {
     #[inline(always)]
     pub(crate) fn begin(&self, why: u32) {
         if cfg!(loom) {
-            // Nothing is stored between the read and the write of step 1, but loom would allow that
-            // for a plain store.
+            // Step 1 is atomic, so no store can come between its read and its write. For a plain
+            // store, loom would allow that.
             self.0.swap(why, Release);
         } else {
             self.0.store(why, Release);
@@ -79,7 +80,7 @@ impl WaitWord {
     }
 
     /// Calls `look`, and returns its result if the goroutine has waited during the whole call.
-    /// `waits` loads the status with acquire ordering. There must be one caller at a time.
+    /// `waits` loads the status with acquire ordering. Only one thread may call this at a time.
     pub(crate) fn glimpse<T>(
         &self,
         waits: impl Fn() -> bool,

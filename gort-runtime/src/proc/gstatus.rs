@@ -7,7 +7,7 @@
 //! | Running  | yes          | the M that runs it                                        |
 //! | Waiting  | no           | the one waker that won the right to call `goready`        |
 //! | Observed | no           | the observer, which makes it Waiting again                |
-//! | Dead     | no           | the join word: the last of goroutine and handle frees it  |
+//! | Dead     | no           | the M that ended it, then its handle (`life/join.rs`)     |
 //!
 //! ```text
 //! Idle ──newproc──► Runnable ──execute──► Running ──park_m──► Waiting

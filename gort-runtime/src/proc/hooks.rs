@@ -9,7 +9,7 @@
 //! on whose behalf it runs (`current`, goroutine-locals) finds the goroutine. An operation that
 //! would make another goroutine runnable checks `M::hook`.
 //!
-//! Hooks do not nest: nothing that a hook may do gets as far as parking.
+//! Hooks do not nest: no operation that a hook calls gets as far as parking.
 
 use crate::base::hook::{self, Hook, Hooks};
 use crate::proc::g::G;

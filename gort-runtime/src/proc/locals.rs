@@ -16,7 +16,8 @@
 //!    value only while the key's first value is being made; see there.)
 //! 3. No reference to the table or to a slot is alive while user code runs (initialisers, `Clone`,
 //!    destructors). That code may come back here, store further values, and thereby move the slots.
-//! 4. A slot that is `Destroyed` stays so. Each key is destroyed once, and so the end terminates.
+//! 4. A slot that is `Destroyed` stays so. Each key's value is destroyed only once, so the
+//!    destruction at the goroutine's end terminates.
 
 use crate::base::hook::Hooks;
 use std::cell::Cell;
@@ -87,7 +88,7 @@ struct Table {
     hooks: Option<Arc<Hooks>>,
 }
 
-/// Takes the place of the table when the goroutine's end is over.
+/// Takes the place of the table when all values have been destroyed at the goroutine's end.
 const GONE: *mut Table = NonNull::dangling().as_ptr();
 
 /// The pointer in a goroutine's record: null, the table, or [`GONE`].
@@ -152,9 +153,9 @@ impl Locals {
         }
     }
 
-    /// Stores the value of the key with this id, which must not be 0. Returns the value that is not
-    /// stored any more, if there is one, and whether `value` is stored. The first is a value that
-    /// was stored while this key's initialiser ran or, if the key is gone, `value` itself.
+    /// Stores `value` for the key with this id, which must not be 0. Returns whether it was stored.
+    /// Also returns the value that is left over, if there is one: the value that was stored while
+    /// this key's initialiser ran or, if the key is gone, `value` itself.
     ///
     /// The caller may drop the returned value: no reference to it is left. Every holder of such a
     /// reference was called by the initialiser, which has returned, and there was no value before
@@ -183,8 +184,8 @@ impl Locals {
         }
     }
 
-    /// Takes a value out at the goroutine's end. Its key is gone from now on. Returns `None` if
-    /// there are no more values; from now on all keys are gone.
+    /// Takes out one value, at the goroutine's end. Its key is gone from now on. If there are no
+    /// more values, frees the table and returns `None`. All keys are gone from then on.
     pub(crate) fn take_last(&self) -> Option<Value> {
         if let Some(table) = self.table() {
             for slot in table.slots.iter_mut().rev() {

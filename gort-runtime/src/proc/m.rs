@@ -97,7 +97,7 @@ pub(crate) struct M {
     pub(crate) cpu_clock: AtomicI32,
     /// Counts the beginnings and ends of announced blocking calls: odd during a call.
     pub(crate) calls: AtomicU32,
-    /// Whether the last announced call that lasted while goroutines waited was long.
+    /// Whether the last announced call during which goroutines waited for the P was long.
     pub(crate) calls_long: AtomicBool,
     pub(crate) commit: Cell<Option<Commit>>,
     /// The call that `on_system_stack` makes on g0.
@@ -225,7 +225,8 @@ impl M {
         unsafe { self.curg.get().as_ref() }
     }
 
-    /// Returns the goroutine that keeps this M busy. Observers call this from any thread.
+    /// Returns the goroutine that runs on this M, on its own stack or in a call or hook that runs
+    /// in its name. Observers call this from any thread.
     pub(crate) fn goroutine(&self) -> Option<&'static G> {
         let mut gp = self.curg.get();
         if gp.is_null() {

@@ -47,7 +47,7 @@
 //!   `USER` (acquire), changes the request to `HELD`, else back to `NONE`. While the request is
 //!   `HELD`, the visitor has the P.
 //!
-//! # Why they never both have the P
+//! # Why the owner and a visitor never both have the P
 //! A visitor has the P only while the request is `HELD`. There are three ways to that state.
 //!
 //! - *From `LENT`.* The owner accesses nothing before it has changed `LENT` to `NONE`. Both changes
@@ -126,7 +126,7 @@ impl Ownership {
     /// hint for other threads.
     #[inline(always)]
     pub(crate) fn is_inside(&self) -> bool {
-        // Relaxed: the owner's own last store.
+        // Relaxed: the owner reads its own last store.
         self.mark.load(Relaxed) == INSIDE
     }
 
@@ -191,7 +191,7 @@ impl Ownership {
     /// Returns to user code. The owner calls this.
     #[inline(always)]
     pub(crate) fn leave(&self) {
-        // Relaxed: the owner's own last store.
+        // Relaxed: the owner reads its own last store.
         debug_assert_eq!(self.mark.load(Relaxed), INSIDE, "left twice");
         self.mark.store(USER, Release);
     }

@@ -55,7 +55,7 @@ pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 pub(crate) struct P {
     /// The M that holds this P, or null.
     pub(crate) m: AtomicPtr<M>,
-    /// Set while a thief is at the queue.
+    /// Set while a thief takes goroutines from the queue.
     pub(crate) visited: AtomicBool,
     id: u32,
     /// Whether the P has no holder because it is idle or surplus. Protected by the scheduler's
@@ -68,7 +68,7 @@ pub(crate) struct P {
     /// Other threads read it to see whether this P makes progress.
     pub(crate) dispatches: AtomicU32,
     /// Incremented for every time slice. Other threads read it to see how long the current time
-    /// slice lasts.
+    /// slice has lasted.
     pub(crate) schedtick: AtomicU32,
     /// Set by sysmon when the current time slice has lasted long enough.
     pub(crate) slice_is_over: hint::AtomicBool,

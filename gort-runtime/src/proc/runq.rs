@@ -24,8 +24,8 @@
 //!
 //! # Orderings
 //! The protocol of `ownership.rs` orders the changes of different threads. The stores of `tail` and
-//! of a new `runnext` are releases, and other threads' looks are acquires, because of `is_empty`,
-//! which must not miss an entry that moves.
+//! of a new `runnext` are releases, and the loads in `is_empty` are acquires, so that `is_empty`
+//! does not miss an entry that moves. The loads of hints need no ordering.
 
 use crate::base::prim::{
     AtomicPtr, AtomicU32, DataCell,

@@ -21,7 +21,7 @@ use std::cell::Cell;
 /// One in this many goroutines that become runnable is timed.
 const SAMPLE_EVERY: u32 = 251;
 /// Number of buckets. Bucket `i` counts latencies of less than 2^i ns that the bucket before does
-/// not count. The last one counts all others (half a minute and more).
+/// not count. The last one counts all others (17 s and more).
 pub(crate) const BUCKETS: usize = 36;
 
 /// A counter that one thread at a time increments and that all threads may read.

@@ -123,7 +123,7 @@ impl WaitReason {
 }
 
 impl WaitReason {
-    /// Returns Go's words for the reason, if Go has any.
+    /// Returns Go's words for the reason, or gort's own if Go has none.
     #[doc(hidden)]
     #[must_use]
     pub fn words(self) -> &'static str {
