@@ -125,7 +125,7 @@ fn end_observable_waiting(word: &AtomicU32, new: GStatus) {
         word.compare_exchange(GStatus::Waiting as u32, new as u32, AcqRel, Acquire)
     {
         if present != GStatus::Observed as u32 {
-            throw("a goroutine was woken that does not wait (woken twice?)");
+            throw("a goroutine that does not wait was woken (woken twice?)");
         }
         // The observer needs a few microseconds, unless it has lost its CPU.
         thread::yield_now();

@@ -8,8 +8,7 @@
 //! queued behind others. So it runs next, ahead of `runnext` and the queues. (Go puts it into
 //! `runnext`.) If several timers are due, their goroutines run in the order of their times, one
 //! each time the P checks its timers. Until then the timers stay in the heap, where idle Ms find
-//! them like any due timer. So there is no queue of due goroutines, and none has to move through
-//! one.
+//! them like any due timer. So no separate queue of due goroutines is needed.
 //!
 //! # No goroutine starves
 //! - Woken goroutines run in the time slice of the goroutine before them. When the slice is used
@@ -18,8 +17,8 @@
 //!   They may overtake others because they usually have little to do, but queued goroutines may
 //!   have just as little to do between two turns.
 //! - After [`FEW_IN_A_ROW`] due goroutines, a queued goroutine has a turn, since it may have far
-//!   less to do. After a long dispatch, a queued goroutine's turn may be long, too. Then it has one
-//!   only after [`MANY_IN_A_ROW`] due goroutines.
+//!   less to do. After a long dispatch, a queued goroutine's turn may be long, too. A queued
+//!   goroutine then has a turn only after [`MANY_IN_A_ROW`] due goroutines.
 //!
 //! If nothing is queued, there is nothing to overtake, and all due goroutines go through the queue
 //! at once.
@@ -49,20 +48,20 @@ use crate::time::{Ran, Timers};
 use crate::traced::record;
 
 /// Number of dispatches between two readings of the clock, while the local queue is not empty and
-/// dispatches are short. Reading it costs 41 ns and a switch 20, so this adds a quarter to the cost
-/// of a switch.
+/// dispatches are short. Reading the clock costs 41 ns and a switch 20, so this adds a quarter to
+/// the cost of a switch.
 const TIMERS_EVERY: u32 = 8;
 /// Number of dispatches, after a long one, at each of which the P reads the clock. Long dispatches
 /// often follow each other.
 const READINGS: u32 = 64;
-/// From this time between two readings on, in nanoseconds, the dispatches between them count as
-/// long. A thousandth of it is spent on reading the clock.
+/// If at least this time, in nanoseconds, passes between two readings of the clock, the dispatches
+/// between them count as long. A thousandth of this time is spent on reading the clock.
 const LONG_NS: u64 = 50_000;
 /// How many due goroutines may run before a queued goroutine does, while dispatches are short: as
 /// many as between two readings of the clock.
 const FEW_IN_A_ROW: u32 = 8;
-/// How many due goroutines may run before a queued goroutine does, after a long dispatch: as many
-/// as the local queue's goroutines that run before one from the global queue.
+/// How many due goroutines may run before a queued goroutine does, after a long dispatch. The same
+/// number as `GLOBAL_EVERY` in `find.rs`.
 const MANY_IN_A_ROW: u32 = 61;
 /// How much of a time slice due goroutines may use, in nanoseconds. Queued goroutines are left with
 /// most of it.

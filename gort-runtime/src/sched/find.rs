@@ -10,8 +10,8 @@
 //! 7. Found nothing, but other Ps keep dispatching: nap, and start again at 1 ([`NAP`]).
 //! 8. Found nothing: give up the P, look everywhere once more, sleep.
 //!
-//! While there is work, the network is also polled at some of the looks at the clock, so that
-//! goroutines that only yield do not starve it.
+//! While there is work, the M also polls the network at some of the dispatches at which it reads
+//! the clock. Otherwise goroutines that only yield would starve the network.
 //!
 //! Steps 6 to 8 are one side of the protocol in `README.md`.
 
@@ -45,7 +45,8 @@ use std::time::Duration;
 const GLOBAL_EVERY: u32 = 61;
 /// Number of dispatches between two looks at the clock, for the times that dumps show.
 const CLOCK_EVERY: u32 = 64;
-/// How long a P with enough work leaves the network alone. A look costs a system call.
+/// A P with enough work polls the network only if the last poll is longer ago than this. A poll
+/// costs a system call.
 const POLL_NS: u64 = 100_000;
 /// How long an M that found nothing naps while other Ps run one goroutine after the other. The
 /// kernel adds its timer slack, 50 µs.
@@ -59,7 +60,8 @@ const POLL_NS: u64 = 100_000;
 const NAP: Duration = Duration::from_micros(10);
 /// How long an M watches the other Ps to see whether they dispatch.
 const WATCHED_NS: u64 = 3_000;
-/// Number of new goroutines that may run ahead of the queue before its head runs.
+/// Of this many new goroutines that would run ahead of the queue in a row, the last is queued
+/// instead, and the head of the queue runs.
 pub(super) const NEW_IN_A_ROW: u32 = 61;
 
 /// Finds work for `m`, sleeping until there is some. Returns `None` if the thread must exit; the P
@@ -113,7 +115,7 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
             continue;
         }
 
-        // At most half as many searching Ms as busy Ps: more would only get in each other's way.
+        // At most half as many Ms search as Ps are busy. More would only get in each other's way.
         let busy = SCHED.procs().saturating_sub(SCHED.idle.npidle());
         if m.spinning.get() || 2 * SCHED.idle.nmspinning() < busy {
             if !m.spinning.get() {
@@ -124,9 +126,9 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
                 Stolen::Goroutine(gp) => return Found::new(gp),
                 Stolen::RanTimers => continue,
                 Stolen::Refused => {
-                    // The M that has the queue is about to run something, or has lost its core. To
-                    // nap is right even if something waits for an M to idle: with work in a queue,
-                    // this M could not idle.
+                    // The M that has the queue is about to run something, or has lost its core.
+                    // This M naps even if something waits for an M to idle: while there is work in
+                    // a queue, it could not idle anyway.
                     os::nap(NAP);
                     continue;
                 }
@@ -183,7 +185,8 @@ pub(super) fn dispatches_of_others(p: &P) -> u32 {
     })
 }
 
-/// Takes from the local queue: `runnext` first, unless its pair has used up the time slice.
+/// Takes a goroutine from the local queue: `runnext` first, unless the pair to which it belongs has
+/// used up the time slice.
 #[inline]
 fn local(p: &P) -> Option<Found> {
     if let Some(gp) = p.runq.get_next() {
@@ -274,7 +277,8 @@ fn look_at_network(p: &P) -> bool {
     any
 }
 
-/// Moves this P's share of the global queue into the local one. Go's `globrunqgetbatch`.
+/// Takes this P's share of the global queue: returns the first goroutine, and moves the others into
+/// the local queue. Go's `globrunqgetbatch`.
 fn global_share(p: &P) -> Option<NonNull<G>> {
     let shared = SCHED.shared.lock();
     let len = shared.runq.len();

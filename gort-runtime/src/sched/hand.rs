@@ -17,7 +17,7 @@ use crate::sched::state::{PickedM, SCHED};
 use crate::traced::record;
 use std::ptr::{self, NonNull};
 
-/// Number of Ps that an M without a P looks at to see whether they are lent.
+/// Maximum number of Ps that an M without a P looks at to see whether they are lent.
 const MOST_LENDERS: usize = 8;
 
 /// Ties `p` to `m`. No M holds `p`; `m` is this thread's M and holds no P.
@@ -43,13 +43,13 @@ pub(super) fn releasep(m: &M) -> &'static P {
     p
 }
 
-/// Takes `p` from `m`, whose goroutine keeps it outside the runtime, lent or not. Returns the
+/// Takes `p`, lent or not, from `m`, whose goroutine keeps `m` outside the runtime. Returns the
 /// goroutine, which continues without the P. The caller must give the P to another M. Only sysmon
 /// calls this.
 pub(crate) fn takep(p: &P, m: &M) -> Option<NonNull<G>> {
     let mut from = None;
     m.ownership.take(|| {
-        from = robbed(p, m);
+        from = untie(p, m);
         from.is_some()
     });
     from
@@ -64,11 +64,12 @@ pub(super) fn take_lent(m: &M, wanted: impl Fn(&P) -> bool) -> Option<&'static P
     let (allp, procs) = (SCHED.allp(), SCHED.procs() as usize);
     let mut looks = (0..procs.min(MOST_LENDERS)).map(|i| allp[(m.id as usize + i) % procs]);
     looks.find(|p| {
-        // SAFETY: the pointer is null or an M, and Ms live for ever (`proc/m.rs`). Only the M's
-        // atomics are accessed, and what else `robbed` says.
+        // SAFETY: the pointer is null or an M, and Ms live for ever (`proc/m.rs`). This function
+        // accesses only the M's atomics. `untie` also accesses the M's `p`, while the M is kept in
+        // user code.
         let holder = unsafe { p.m.load(Acquire).as_ref() };
         let lends = holder.filter(|m| m.ownership.is_lent() && wanted(p));
-        let taken = lends.is_some_and(|m| m.ownership.take_lent(|| robbed(p, m).is_some()));
+        let taken = lends.is_some_and(|m| m.ownership.take_lent(|| untie(p, m).is_some()));
         if taken {
             p.stats.borrows.increment();
         }
@@ -79,7 +80,7 @@ pub(super) fn take_lent(m: &M, wanted: impl Fn(&P) -> bool) -> Option<&'static P
 /// Checks that `m` still holds `p`, and unties the two. Returns the goroutine that continues
 /// without the P, or `None` if `m` does not hold it any more. A taker calls this while the
 /// goroutine's M is kept in user code (`proc/ownership.rs`).
-fn robbed(p: &P, m: &M) -> Option<NonNull<G>> {
+fn untie(p: &P, m: &M) -> Option<NonNull<G>> {
     if !ptr::eq(m.p.get(), p) || !ptr::eq(p.m.load(Relaxed), m) {
         return None;
     }

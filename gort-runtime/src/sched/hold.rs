@@ -12,7 +12,8 @@ use crate::proc::g::G;
 use std::ptr::NonNull;
 
 /// Puts `gp` on hold if it is untested and must wait. Returns `true` if it did. The calling M has
-/// taken `gp` out of a queue. `coin` decides at which end of the hold queue it goes.
+/// taken `gp` out of a queue. `coin` decides to which end of the queue of held goroutines `gp`
+/// goes.
 #[cold]
 pub(crate) fn put_on_hold(gp: NonNull<G>, coin: u32) -> bool {
     // SAFETY: Gs live for ever (`record/mod.rs`, promise 1), and only an atomic is read.

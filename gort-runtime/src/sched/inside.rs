@@ -92,8 +92,8 @@ impl Inside {
         m
     }
 
-    /// Hands the P of the calling goroutine's M on, if goroutines wait for it. If it does so, it
-    /// returns the time, and the goroutine continues without a P.
+    /// Hands on the P of the calling goroutine's M, if goroutines wait for the P. Returns the time
+    /// at which it did so. The goroutine then continues without a P.
     #[cold]
     pub(crate) fn hand_on() -> Option<u64> {
         let inside = Self::enter()?;
@@ -109,7 +109,7 @@ impl Inside {
     }
 
     /// Leaves the runtime with a P. If the P was taken, waits for another. On g0 this does not
-    /// wait: if no P is idle, it leaves without one.
+    /// wait: if it gets no P at once, it leaves without one.
     #[inline(always)]
     pub(crate) fn finish(self) {
         if self.p.is_none() && self.from_user {
@@ -127,8 +127,8 @@ impl Drop for Inside {
     }
 }
 
-/// Gets a P for a goroutine that is inside the runtime without one. Waits if no P is idle and other
-/// goroutines wait for every lent P.
+/// Gets a P for a goroutine that is inside the runtime without one. Waits if no P is idle, and
+/// other goroutines wait in the global queue or for every lent P that this M looks at.
 #[cold]
 fn exitsyscall(inside: Inside) {
     let p = idle_p().or_else(|| {

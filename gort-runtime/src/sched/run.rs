@@ -80,8 +80,8 @@ fn execute(m: &OnG0, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     p.runs(g);
     record::runs(m, g);
     m.curg.set(gp.as_ptr());
-    // A goroutine that announced a blocking call on this M has parked in it or has returned from
-    // it.
+    // A goroutine that announced a blocking call on this M has parked in that call or has returned
+    // from it.
     m.call_over();
     p.dispatches
         .store(p.dispatches.load(Relaxed).wrapping_add(1), Relaxed);

@@ -58,7 +58,7 @@ pub(crate) struct Sched {
     pub(crate) starving: AtomicBool,
     /// Time until which the timekeeper sleeps. 0 if there is no timekeeper.
     pub(crate) poll_until: AtomicU64,
-    /// Time at which an idle M last woke up to keep time or to poll.
+    /// Time at which a timekeeper last woke up by itself.
     pub(crate) timer_wake: hint::AtomicU64,
     /// The next goroutine id.
     pub(crate) next_id: hint::AtomicU64,
@@ -405,8 +405,8 @@ impl Shared {
         }
     }
 
-    /// Chooses an M, without a P, for which the caller starts a thread. Returns `None` if `wanted`
-    /// Ms are already idle or if there are too many threads.
+    /// Chooses an M for which the caller starts a thread without a P. Returns `None` if `wanted` Ms
+    /// are already idle or if there are too many threads.
     pub(crate) fn pick_spare(&mut self, wanted: u32) -> Option<PickedM> {
         (self.nmidle < wanted && self.threads < self.max_threads / 2)
             .then(|| self.pick_without_thread())

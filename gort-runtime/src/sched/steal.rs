@@ -1,8 +1,8 @@
 //! Stealing half of a random victim's ring, like Go's `stealWork`.
 //!
-//! A thief makes four rounds over all Ps, in random order. Only in the last round it runs other Ps'
-//! timers and takes a `runnext`. The goroutine in `runnext` was made ready by a goroutine that is
-//! likely to park in a moment. If it is left there until then, it runs where its data is warm.
+//! A thief makes four rounds over all Ps, in random order. Only in the last round does it run other
+//! Ps' timers and take a `runnext`. The goroutine in `runnext` was made ready by a goroutine that
+//! is likely to park in a moment. If it is left there until then, it runs where its data is warm.
 //!
 //! A `runnext` is stolen only if its P has not dispatched any goroutine for [`RUNNEXT_GRACE_NS`].
 //! Go sleeps 3 µs before it takes one. Watching the dispatch counter takes as long, but never

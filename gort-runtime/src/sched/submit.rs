@@ -1,8 +1,8 @@
 //! Submitting work, and waking Ms for it.
 //!
 //! `README.md` describes the protocol. In short: a submitter makes its work visible, executes a
-//! barrier, and calls [`wakep`], which wakes an M unless one is already looking. The barrier is
-//! light: an M that falls asleep pays for both sides.
+//! barrier, and calls [`wakep`], which wakes an M unless one is already looking. On the frequent
+//! paths the barrier is light: an M that falls asleep pays for both sides.
 
 use super::endwait::end_wait;
 use super::hand::startm;

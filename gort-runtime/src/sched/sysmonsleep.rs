@@ -59,8 +59,8 @@ impl SysmonSleep {
         self.parked.store(true, Relaxed);
     }
 
-    /// Sleeps until sysmon is woken (`true`), or until the clock reads `deadline` (`false`). Sysmon
-    /// may also be woken without a reason, by a thread that saw it asleep in an earlier sleep.
+    /// Sleeps until sysmon is woken (`true`), or until the clock reads `deadline` (`false`). A
+    /// thread that saw `parked` during an earlier sleep may wake sysmon without a reason.
     pub(crate) fn sleep_until(&self, deadline: u64) -> bool {
         self.note.sleep_until(deadline)
     }

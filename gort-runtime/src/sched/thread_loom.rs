@@ -1,4 +1,4 @@
-//! `thread.rs` under loom: starts no thread, but tells the model of the M.
+//! `thread.rs` under loom: starts no thread, but tells the model to run the M.
 
 use crate::proc::m::M;
 use std::io;

@@ -12,10 +12,10 @@
 //!   clears `visited` (release).
 //! - *An M acquires the P* (`acquirep`): stores `m`; full barrier; waits until `visited` is clear
 //!   (acquire).
-//! - *An M gives up the P* (`releasep`), or another thread has taken it (`robbed`): the M or that
+//! - *An M gives up the P* (`releasep`), or another thread has taken it (`untie`): the M or that
 //!   thread stores null into `m` (release), and leaves the queue alone from then on.
 //!
-//! # Why they never both change the queue
+//! # Why a thief and an M never both change the queue
 //! The thief stores `visited`, then loads `m`; the acquiring M stores `m`, then loads `visited`.
 //! The barriers are full. Either the thief sees an M, or the M sees the thief and waits. While
 //! `visited` is set, no M begins to use the P. So the M that the thief has found in `m` either
