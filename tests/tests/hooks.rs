@@ -442,23 +442,41 @@ fn act(role: &str) {
 fn a_hook_that_waits_or_panics_ends_the_process() {
     const TEST: &str = "hooks::a_hook_that_waits_or_panics_ends_the_process";
     const ROLES: [(&str, &str); 25] = [
-        ("on_start recv", "call what may wait or wake (chan receive)"),
-        ("on_park recv", "call what may wait or wake (chan receive)"),
+        (
+            "on_start recv",
+            "call an operation that may wait or wake a goroutine (chan receive)",
+        ),
+        (
+            "on_park recv",
+            "call an operation that may wait or wake a goroutine (chan receive)",
+        ),
         (
             "on_resume recv",
-            "call what may wait or wake (chan receive)",
+            "call an operation that may wait or wake a goroutine (chan receive)",
         ),
-        ("on_end recv", "call what may wait or wake (chan receive)"),
+        (
+            "on_end recv",
+            "call an operation that may wait or wake a goroutine (chan receive)",
+        ),
         ("on_start panic", "panic;"),
         ("on_park panic", "panic;"),
         ("on_resume panic", "panic;"),
         ("on_end panic", "panic;"),
-        ("on_park send", "call what may wait or wake (chan send)"),
-        ("on_resume select", "call what may wait or wake (select)"),
+        (
+            "on_park send",
+            "call an operation that may wait or wake a goroutine (chan send)",
+        ),
+        (
+            "on_resume select",
+            "call an operation that may wait or wake a goroutine (select)",
+        ),
         ("on_start go", "start or wake a goroutine;"),
         ("on_end done", "start or wake a goroutine;"),
         ("on_end go", "start or wake a goroutine;"),
-        ("on_park sleep", "call what may wait or wake (sleep)"),
+        (
+            "on_park sleep",
+            "call an operation that may wait or wake a goroutine (sleep)",
+        ),
         ("on_park yield", "yield;"),
         ("on_park blocking", "call `blocking`;"),
         ("on_park on_system_stack", "call `on_system_stack`;"),
@@ -468,15 +486,21 @@ fn a_hook_that_waits_or_panics_ends_the_process() {
         ("on_resume after_func", "start or wake a goroutine;"),
         (
             "on_park lock",
-            "call what may wait or wake (sync.Mutex.Lock)",
+            "call an operation that may wait or wake a goroutine (sync.Mutex.Lock)",
         ),
         // In release builds these go unnoticed.
-        ("on_park buffer", "call what may wait or wake (chan send)"),
+        (
+            "on_park buffer",
+            "call an operation that may wait or wake a goroutine (chan send)",
+        ),
         (
             "on_resume free lock",
-            "call what may wait or wake (sync.Mutex.Lock)",
+            "call an operation that may wait or wake a goroutine (sync.Mutex.Lock)",
         ),
-        ("on_start run", "call what may wait or wake (join)"),
+        (
+            "on_start run",
+            "call an operation that may wait or wake a goroutine (join)",
+        ),
     ];
     if let Some(role) = role() {
         return act(&role);

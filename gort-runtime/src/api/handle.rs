@@ -241,7 +241,7 @@ impl Builder {
             gp,
             _result: PhantomData,
         };
-        point::point_behind_go(at);
+        point::point_after_go(at);
         Ok(handle)
     }
 }

@@ -33,7 +33,8 @@ pub(crate) fn get() -> &'static Config {
     }
 }
 
-/// Reads an environment variable. A bad value is reported in one line, and the default applies.
+/// Reads the environment variable `name`. Returns `None` if it is not set. If `parse` rejects its
+/// value, prints a line that says what was expected (`wants`), and returns `None`.
 pub(crate) fn setting<V>(
     name: &str,
     wants: &str,

@@ -15,7 +15,7 @@ pub(crate) struct Options {
     pub(crate) schedtrace: u32,
     /// After each of these lines, prints a line for every P, thread and goroutine.
     pub(crate) scheddetail: bool,
-    /// Seed of the Ps' random generators. [`seed`] returns one in any case.
+    /// Seed of the Ps' random generators. Without this option, [`seed`] chooses one.
     pub(crate) seed: Option<u64>,
     /// A goroutine changes threads each time it runs.
     pub(crate) always_migrates: bool,

@@ -1,4 +1,4 @@
-//! Detects use in a child of `fork` that has not called `exec`.
+//! Detects uses of gort in a child of `fork` that has not called `exec`.
 //!
 //! The child has a copy of the runtime's memory but only one thread, the one that forked. The Ms
 //! are in the parent only: submitted goroutines would never run, and a lock that an M held stays

@@ -29,8 +29,8 @@ impl fmt::Display for Hook {
     }
 }
 
-/// The hooks of one `run`. They are called in the goroutine concerned. The function does not
-/// unwind.
+/// The hooks of one `run`, as one function. It calls the hook that its argument names, in the
+/// goroutine concerned, and does not unwind.
 pub(crate) type Hooks = dyn Fn(Hook) + Send + Sync;
 
 /// A function that returns which hook runs on the calling thread. Set before the first hook can
@@ -52,7 +52,7 @@ pub(crate) fn refuse(hook: Hook, what: fmt::Arguments<'_>) -> ! {
 }
 
 /// Ends the process if a hook runs on this thread. Called before a thread sleeps for a lock such as
-/// a channel's: in a hook, the hook's own goroutine may be its holder.
+/// a channel's: in a hook, the hook's own goroutine may be the lock's holder.
 pub(crate) fn refuse_lock() {
     if let Some(running) = RUNNING.get()
         && let Some(hook) = running()

@@ -65,7 +65,7 @@ impl Note {
         call(self, false);
     }
 
-    /// Marks the thread that has this note as about to start.
+    /// Asks the model to start the thread of the M that has this note.
     pub(crate) fn start(&self) {
         self.word.swap(WOKEN, Release);
         call(self, true);

@@ -6,7 +6,7 @@ pub(crate) use std::sync::atomic::{
 
 use std::sync::atomic::compiler_fence;
 
-/// A full fence right after an atomic read-modify-write of the same thread.
+/// Executes a full fence, for a caller that has just executed an atomic read-modify-write.
 ///
 /// On x86-64 a locked instruction is already a full barrier, so only the compiler has to be
 /// restrained. On other architectures this is `fence(SeqCst)`.
@@ -33,8 +33,8 @@ pub(crate) fn spin_hint() {
     std::hint::spin_loop();
 }
 
-/// Waits for what another thread does in a few microseconds, unless it has lost its core. `looks`
-/// is the number of calls so far.
+/// Pauses for a moment in a loop that waits for another thread. That thread needs a few
+/// microseconds, unless it has lost its core. `looks` is the number of calls so far.
 #[inline]
 pub(crate) fn wait_hint(looks: u32) {
     /// Number of looks before the caller offers its core to the other thread.

@@ -65,7 +65,9 @@ pub(crate) fn running() -> Option<Hook> {
 #[inline(always)]
 pub fn check_in_debug_builds(what: WaitReason) {
     if cfg!(debug_assertions) && running().is_some() {
-        refuse(format_args!("call what may wait or wake ({what})"));
+        refuse(format_args!(
+            "call an operation that may wait or wake a goroutine ({what})"
+        ));
     }
 }
 

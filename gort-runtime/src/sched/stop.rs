@@ -29,7 +29,10 @@ const CLOSE: usize = 4;
 /// thread must exit. With `watch`, `m` watches timers and the network while it sleeps, if no other
 /// M does.
 pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
-    debug_assert!(m.curg.get().is_null(), "an M that runs a goroutine must not sleep");
+    debug_assert!(
+        m.curg.get().is_null(),
+        "an M that runs a goroutine must not sleep"
+    );
     record::lingers(m);
     let mut watch = watch;
     loop {

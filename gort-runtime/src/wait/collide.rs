@@ -9,12 +9,12 @@ use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use std::hint::black_box;
 
-/// Number of pauses between two looks at the clock.
-const PAUSES: u32 = 8;
+/// Number of spin hints between two readings of the clock.
+const SPINS: u32 = 8;
 
-/// Counts a collision of the caller with another thread: a lock was taken, or a compare-and-swap
-/// failed. May pause for some microseconds. The caller then tries again, and does not call this a
-/// second time in the same operation.
+/// Counts a collision of the caller with another thread: the caller has found a lock held, or its
+/// compare-and-swap has failed. May pause for some microseconds. The caller then tries again, and
+/// does not call this a second time in the same operation.
 ///
 /// `look` reads the word that the other thread has written. `collided` calls it after a pause, to
 /// measure how long the word's cache line takes to arrive.
@@ -34,16 +34,16 @@ pub fn collided(look: impl FnOnce()) {
     if pause == 0 {
         return;
     }
-    // During the pause thieves may have what is in the P's queue. They come often then, and a loan
-    // saves them the barrier of 5 µs. (`gort-bench run worker_pool 2` in ns: 56 with the loan, 280
-    // to 450 without it, 64 to 76 if no P steps back.)
+    // During the pause thieves may take what is in the P's queue. They come often then. From a lent
+    // P they take it without the barrier, which costs 5 µs. (`gort-bench run worker_pool 2` in ns:
+    // 56 with the loan, 280 to 450 without it, 64 to 76 if no P steps back.)
     let (m, leaves) = (inside.m(), inside.is_outermost());
     drop(inside);
     if leaves {
         m.ownership.lend();
     }
     while os::now_ns() - since < pause {
-        for _ in 0..PAUSES {
+        for _ in 0..SPINS {
             spin_hint();
         }
     }
@@ -51,7 +51,7 @@ pub fn collided(look: impl FnOnce()) {
     let between = os::now_ns();
     look();
     let after = os::now_ns();
-    // The difference is the time of the look without that of reading the clock.
+    // Subtract the time that reading the clock takes.
     let took = (after - between).saturating_sub(between - before);
     if let Some(inside) = Inside::enter()
         && let Some(p) = inside.p()

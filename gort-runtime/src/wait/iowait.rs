@@ -1,7 +1,8 @@
 //! Waiting for a descriptor: the basis of sockets.
 //!
-//! `netpoll/desc.rs` defines the protocol. This file has the user's side of it, with the park in
-//! the middle, and turns the right to wake into a wake-up. For `gort`, not for users.
+//! `netpoll/desc.rs` defines the protocol. This file has the user's side of it: it parks the user,
+//! and wakes the waiters that were taken out of a slot. The crate `gort` uses this file; its users
+//! do not.
 
 use crate::api::start::ensure_started;
 use crate::base::prim::{AtomicBool, Ordering::Relaxed};
@@ -160,7 +161,8 @@ impl PollDesc {
     }
 
     /// Waits, after a system call that would have blocked, until another try is worthwhile, the
-    /// deadline or `limit` has passed, or the descriptor is closed. Reports name `reason`.
+    /// deadline or `limit` has passed, or the descriptor is closed. Reports show `reason` as the
+    /// reason for the wait.
     ///
     /// # Errors
     /// Returns why the wait ended, if it ended without the descriptor being ready.

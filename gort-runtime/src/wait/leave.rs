@@ -16,7 +16,8 @@ use std::ptr::NonNull;
 /// Leaves the stack of the running goroutine `gp` and calls `f` on g0.
 ///
 /// # Safety
-/// `f` keeps `OnG0Fn`'s contract, and makes `gp` Runnable or keeps it for ever.
+/// - `gp` is the goroutine that calls, on its own stack.
+/// - `f` keeps `OnG0Fn`'s contract, and makes `gp` Runnable or keeps it for ever.
 #[inline(always)]
 pub(super) unsafe fn switch_by(gp: NonNull<G>, f: OnG0Fn) {
     // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). It runs here, so it owns its cells.
@@ -27,8 +28,8 @@ pub(super) unsafe fn switch_by(gp: NonNull<G>, f: OnG0Fn) {
     };
     let wired = wire_if_panicking(inside.m(), gp);
     let m = inside.into_switch();
-    // SAFETY: the requirements of `mcall`: `enter` and `getg` say that `gp` is the running
-    // goroutine and `m` its M, whose g0 was saved when the goroutine was resumed. The caller
+    // SAFETY: the requirements of `mcall`: the caller guarantees that `gp` is the running
+    // goroutine. `m` is its M, whose g0 was saved when the goroutine was resumed. The caller also
     // guarantees that `f` keeps `OnG0Fn`'s contract. `m` is not used below.
     unsafe { arch::mcall(f, G::gobuf(gp), m.g0()) };
     unwire_if(wired, gp);

@@ -1,4 +1,4 @@
-//! Whether the caller may wait. Only this file decides that.
+//! Decides whether the caller may wait. No other file does.
 //!
 //! On the system stack (`on_system_stack`) nothing may wait, because there is no goroutine to park:
 //! the calling goroutine is in the middle of its call. If an operation found that out only when it
@@ -60,7 +60,9 @@ impl MayWait {
 #[cold]
 #[track_caller]
 fn refuse(what: WaitReason) -> ! {
-    hooks::refuse(format_args!("call what may wait or wake ({what})"));
+    hooks::refuse(format_args!(
+        "call an operation that may wait or wake a goroutine ({what})"
+    ));
     panic!(
         "blocking operation inside `on_system_stack`: nothing may wait there; \
          move the operation out of the closure"

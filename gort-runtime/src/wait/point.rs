@@ -86,9 +86,9 @@ pub fn point_of_all(what: &'static str, site: &'static Location<'static>) {
 
 /// Marks the point after a goroutine has been started.
 #[inline(always)]
-pub(crate) fn point_behind_go(site: &'static Location<'static>) {
+pub(crate) fn point_after_go(site: &'static Location<'static>) {
     if gate::is_open() {
-        explored_behind_go(site);
+        explored_after_go(site);
     }
 }
 
@@ -142,7 +142,7 @@ fn explored_when_ready<R: Ready>(
 
 #[cold]
 #[inline(never)]
-fn explored_behind_go(site: &'static Location<'static>) {
+fn explored_after_go(site: &'static Location<'static>) {
     at_point(act("go", UNSEEN, Some(site)), true);
 }
 
@@ -186,8 +186,8 @@ pub fn branched(into: usize) {
     }
 }
 
-/// Lets the explorer choose. Returns `false` if the caller is not explored or is on the system
-/// stack.
+/// Lets the explorer choose which goroutine continues before `act`, or after it if `has_done`.
+/// Returns `false` if the caller is not explored or is on the system stack.
 fn at_point(act: Act, has_done: bool) -> bool {
     let Some(gp) = tls::getg() else { return false };
     let Some(explorer) = turn::explorer() else {
@@ -195,8 +195,8 @@ fn at_point(act: Act, has_done: bool) -> bool {
     };
     let next = explorer.point(act, has_done);
     if next != Some(gp) {
-        // SAFETY: the requirement of `switch_by`: `pass_m` makes `gp` Runnable. Then it belongs to
-        // its explorer.
+        // SAFETY: the requirements of `switch_by`: `getg` says that `gp` runs here, and `pass_m`
+        // makes `gp` Runnable. From then on `gp` belongs to its explorer.
         unsafe { switch_by(gp, pass_m) };
     }
     true

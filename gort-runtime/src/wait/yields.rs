@@ -38,7 +38,8 @@ pub fn yield_now() {
         hooks::refuse(format_args!("yield"));
         return thread::yield_now();
     };
-    // SAFETY: the requirement of `switch_by`: `gosched_m` queues `gp`, which makes it Runnable.
+    // SAFETY: the requirements of `switch_by`: `getg` says that `gp` runs here, and `gosched_m`
+    // makes `gp` Runnable and queues it.
     unsafe { switch_by(gp, gosched_m) };
 }
 
