@@ -22,9 +22,9 @@
 //!
 //! `IDLE` and `OUTCOME` may carry the flag `WATCHED`: a select has looked at the goroutine and may
 //! be in its list of watchers (`ending.rs`), which is under a lock. A goroutine whose word is
-//! `WATCHED` becomes DONE only under that lock. The flag ends with the state: a handle that is
-//! dropped or joins overwrites it, because there are no watchers by then (a select borrows the
-//! handle, and leaves the list before it returns).
+//! `WATCHED` becomes DONE only under that lock. A handle that is dropped or joins overwrites the
+//! flag. It may do so, because there are no watchers by then (a select borrows the handle, and
+//! leaves the list before it returns).
 //!
 //! # Invariants
 //! 1. The outcome is dropped or taken exactly once, and never on g0 (a destructor is user code).
@@ -197,7 +197,7 @@ impl JoinWord {
         }
     }
 
-    /// Gives up the handle's share.
+    /// Gives up the handle's ownership of the record.
     pub(crate) fn detach(&self) -> AtDetach {
         let mut word = IDLE;
         loop {
@@ -210,8 +210,8 @@ impl JoinWord {
         }
     }
 
-    /// Gives up the handle's share after the handle has dropped the outcome. Returns `true` if it
-    /// must free the record as well.
+    /// Gives up the handle's ownership of the record, after the handle has dropped the outcome.
+    /// Returns `true` if the handle must free the record as well.
     pub(crate) fn detach_with_outcome(&self) -> bool {
         let mut word = OUTCOME;
         loop {

@@ -1,4 +1,5 @@
-//! The goroutine-locals that code sees, what a new goroutine inherits of them, and their end.
+//! Finds the goroutine-locals of the running code, passes them on to new goroutines, and drops them
+//! at the end.
 //!
 //! Code sees the goroutine-locals of the running goroutine. They are found through its record,
 //! never through an address that a compiler could have kept across a switch. A call on g0 sees the
@@ -90,7 +91,8 @@ pub(crate) fn inherited() -> Inherited {
     }
 }
 
-/// Gives the running goroutine, which has not used a key yet, the values that it inherits.
+/// Gives the running goroutine, which has not used a key yet, the values and hooks that it
+/// inherits, and calls the hook for its start.
 pub(crate) fn adopt(inherited: Inherited) {
     if let Some(gp) = tls::goroutine() {
         // SAFETY: as in `find`: the goroutine runs here, so its locals are ours.
@@ -108,8 +110,8 @@ pub(crate) fn adopt(inherited: Inherited) {
 pub(crate) fn end(g: &G) {
     let hooks = g.locals.share_hooks();
     loop {
-        // The outcome is already decided. Destructors may wait, even if the goroutine has ended by
-        // `goexit`.
+        // The outcome is already decided. With `exits` at 0, destructors may wait even if the
+        // goroutine has ended by `goexit`.
         g.exits.set(0);
         let Some(value) = g.locals.take_last() else {
             break;
@@ -118,7 +120,7 @@ pub(crate) fn end(g: &G) {
     }
     if let Some(hooks) = hooks {
         hooks::call_these(&*hooks, Hook::End);
-        // This may be the last reference: the hooks are user closures, which own things. From here
+        // If this is the last reference, the hooks are dropped, which are user closures. From here
         // on no hook is called.
         unwind::discard(hooks);
     }

@@ -1,6 +1,6 @@
 //! `newproc`: starts a goroutine.
 //!
-//! It takes a free record, moves the closure into it, reserves a stack, and makes the G `runnext`.
+//! It reserves a stack, takes a free record, moves the closure into it, and makes the G `runnext`.
 //! Nothing is allocated unless the closure or its result is very large. The goroutine gets its
 //! stack when it first runs (`proc/bind.rs`).
 
@@ -49,8 +49,8 @@ pub(crate) struct Options {
 /// The root and the bubble of a goroutine, which it passes on to those that it starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lineage {
-    /// The id of the goroutine, started from outside, from which it descends. `None` means that it
-    /// is such a goroutine itself.
+    /// The id of the goroutine from which it descends and which no goroutine started. `None` means
+    /// that no goroutine started it.
     pub(crate) root: Option<u64>,
     /// Its bubble.
     pub(crate) bubble: Option<&'static Bubble>,

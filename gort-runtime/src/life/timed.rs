@@ -49,7 +49,7 @@ pub trait TimedCall: Send + Sync + Sized + 'static {
     fn call(this: &Arc<Timed<Self>>);
 }
 
-/// A value with the time at which it is called.
+/// A value with a time at which [`TimedCall::call`] is called for it.
 pub struct Timed<T> {
     serial: Lock<()>,
     timer: Timer,
@@ -166,7 +166,7 @@ impl<T: TimedCall> Timed<T> {
 
     /// Cancels the call. Returns `true` if one was scheduled.
     pub fn cancel(&self) -> bool {
-        let heaps = {
+        let start = {
             let _serial = self.serial.lock();
             if self.timer.cancel() {
                 self.timer.start()
@@ -174,12 +174,12 @@ impl<T: TimedCall> Timed<T> {
                 None
             }
         };
-        if let Some(heaps) = heaps {
-            // SAFETY: `arm` left this reference to the heap (`Arc::as_ptr`). It is ours since we
+        if let Some(start) = &start {
+            // SAFETY: `arm` left this reference to the heap (`Arc::as_ptr`). It is ours, because we
             // took the timer out. It is not the last one, because the caller has one.
-            drop(unsafe { Arc::from_raw(heaps.arg.cast::<Self>()) });
+            drop(unsafe { Arc::from_raw(start.arg.cast::<Self>()) });
         }
-        heaps.is_some()
+        start.is_some()
     }
 
     /// Makes the call now, in place of an earlier schedule. If there is no stack for a goroutine,

@@ -32,8 +32,8 @@ pub(crate) fn take_record(p: Option<&P>, class: u8, kind: StackKind) -> io::Resu
     record
 }
 
-/// Gives back a record that the caller owns. The record is Idle, and its stack or reservation has
-/// already been given back.
+/// Gives back a record that the caller owns. The record is Idle, and its stack and reservation
+/// have already been given back.
 pub(crate) fn give_record(p: Option<&P>, gp: NonNull<G>) {
     match p {
         Some(p) => p.records.give(gp),

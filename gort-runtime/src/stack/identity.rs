@@ -108,7 +108,7 @@ struct Head {
 
 /// The first number that replaces a thread id. Real thread ids are below 2^22, and the owner field
 /// of a mutex has 30 bits.
-const NO_THREADS: u32 = 1 << 29;
+const FIRST_FAKE_ID: u32 = 1 << 29;
 /// Whether libc may put the control block elsewhere than on the stack that it is given. Only musl
 /// does, and it never unmaps that memory either.
 const MAY_LIE_ELSEWHERE: bool = cfg!(target_env = "musl");
@@ -212,7 +212,7 @@ unsafe fn make(low: *mut u8, high: *mut u8) -> io::Result<NonNull<u8>> {
     }
     // The largest number of 30 bits is not used: in a mutex of musl's, it means that the owner has
     // died.
-    let number = NO_THREADS + MADE.fetch_add(1, Relaxed) % (NO_THREADS - 1);
+    let number = FIRST_FAKE_ID + MADE.fetch_add(1, Relaxed) % (FIRST_FAKE_ID - 1);
     valgrind::make_undefined(low, top.wrapping_add(size_of::<Head>()));
     // SAFETY: the thread has ended, so its control block, where its id was found, and its frames,
     // in which `top` is, belong to us alone. `top` lies in the slot and is a multiple of 16.
@@ -311,8 +311,8 @@ fn give_up(why: &str) -> ! {
     ));
 }
 
-/// Makes two identities, with their control blocks at most as far from the end as those in any
-/// slot, and examines one from inside.
+/// Makes two identities, and examines both from inside. Their control blocks are at most as far
+/// from the end of the memory as those in any slot.
 fn try_out() -> Result<(), String> {
     const COLOURS: usize = super::layout::COLOURS * super::layout::CACHE_LINE;
     if !cfg!(any(target_env = "gnu", target_env = "musl")) {

@@ -57,8 +57,8 @@ pub(super) enum GuardKind {
 /// on. Returns the number of slots.
 ///
 /// Some address space is left for the rest of the process: without any, no thread can be started
-/// and `malloc` fails. If `first` is set, the slots leave no more than they take, and the last
-/// attempt, for one slot, leaves nothing.
+/// and `malloc` fails. If `first` is set, the space that is left is no larger than the slots, and
+/// the last attempt, for one slot, leaves none.
 pub(crate) fn map_slots(
     most: usize,
     stride: usize,

@@ -231,7 +231,7 @@ pub(crate) fn validate_size(bytes: usize) -> io::Result<u8> {
     if bytes > MAX_STACK {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!("a goroutine stack of {bytes} bytes was asked for; the most is {MAX_STACK}"),
+            format!("a goroutine stack of {bytes} bytes was asked for; the maximum is {MAX_STACK}"),
         ));
     }
     Ok(bytes.max(MIN_STACK).next_power_of_two().ilog2() as u8)
@@ -288,8 +288,8 @@ impl FreeStacks {
                 _ = class.carve((BATCH - self.len.get()) as usize, put);
             }
         }
-        // Each is on a page that may have left the TLB. Side by side, the fetches take a tenth of
-        // the time that they would take one by one as the goroutines begin.
+        // The top of each stack is on a page that may have left the TLB. Side by side, the fetches
+        // take a tenth of the time that they would take one by one as the goroutines begin.
         for stack in &self.stacks[..self.len.get() as usize] {
             arch::prefetch(stack.get().top().wrapping_sub(CACHE_LINE));
         }

@@ -22,8 +22,8 @@ pub(super) fn handle_under_own_pointer() {
     // Another thread may run our handler as soon as it is installed, so libc's must be stored
     // before. (The system call that installs the handler, and the delivery of the signal, order the
     // two.)
-    os::replace_setxid_handler(on_setxid as *const () as usize, |libcs| {
-        LIBC_HANDLER.store(libcs, Relaxed);
+    os::replace_setxid_handler(on_setxid as *const () as usize, |handler| {
+        LIBC_HANDLER.store(handler, Relaxed);
     });
 }
 

@@ -4,7 +4,7 @@
 //! left, and mark the memory in between as undefined or as inaccessible. If valgrind knows the
 //! stacks, it recognises a move from one to another as a switch.
 //!
-//! When a thread leaves a frame, memcheck marks its memory as inaccessible, also if the thread then
+//! When a thread leaves a frame, memcheck marks its memory as inaccessible, even if the thread then
 //! ends and its stack becomes a goroutine's (`identity.rs`).
 //!
 //! A *client request* is an instruction sequence that does nothing on a processor and that valgrind

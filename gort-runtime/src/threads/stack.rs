@@ -52,7 +52,7 @@ pub(crate) fn validate_size(bytes: usize) -> io::Result<u8> {
     if bytes > MAX_STACK {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!("a goroutine stack of {bytes} bytes was asked for; the most is {MAX_STACK}"),
+            format!("a goroutine stack of {bytes} bytes was asked for; the maximum is {MAX_STACK}"),
         ));
     }
     Ok(bytes.max(MIN_STACK).next_power_of_two().ilog2() as u8)
