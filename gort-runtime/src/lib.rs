@@ -66,7 +66,7 @@
 //! sched/        run find found    what runs next: the loop · the search · its result
 //! sched/        due steal         running due timers · stealing from other Ps
 //! sched/        submit stop       submitting work · how an idle M sleeps
-//! sched/        idle              the counters by which work and idle Ms meet
+//! sched/        idle              the counters through which submitters find idle Ms
 //! sched/        state allp        the global queue, lists of idle Ps and Ms · all Ps
 //! sched/        hand visit        giving Ps to Ms · how thieves reach the queue of another P
 //! sched/        newm thread       starting the threads of Ms
@@ -118,14 +118,14 @@
 //! proc/         stats             the counters of a P
 //! proc/         bind              taking and giving back records and stacks
 //! proc/         gstatus           the states of a goroutine, and its owner in each
-//! proc/         ownership         how sysmon takes a P from a busy M
+//! proc/         ownership         how other threads access or take the P of a busy M
 //! proc/         runq gqueue       the run queue of a P · linked queues
 //! proc/         waitreason        why a goroutine waits
 //! proc/         locals hooks      goroutine-locals as data · calling hooks
 //! proc/         bubble            whether all goroutines of a bubble are blocked
 //! proc/         unwinding         the unwinding state of a goroutine
 //! proc/         watcher           what watches for a goroutine's end
-//! proc/         collisions        the collisions of a P, and what they call for
+//! proc/         collisions        when a P steps back from cache lines
 //! proc/         glimpse           observing a goroutine that waits and may be woken
 //! base/         lock lockrank     locks that block the thread · the order of locks
 //! base/         note barrier      a sleep for one thread · asymmetric fences

@@ -45,8 +45,8 @@ const _: () = {
     assert!(size_of::<InitFrame>() == 160);
 };
 
-/// The number of registers in unwind tables. The numbers of the stack pointer and of the return
-/// address follow.
+/// The number of registers in unwind tables. The next two constants are the numbers of the stack
+/// pointer and of the return address.
 #[cfg(feature = "backtrace")]
 pub(crate) const REGISTERS: usize = 32;
 #[cfg(feature = "backtrace")]

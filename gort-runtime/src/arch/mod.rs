@@ -10,9 +10,9 @@
 //!   and returns. In Go, `mcall` never returns and `gogo` is a jump. Here call and return are
 //!   paired, which keeps the CPU's return predictor in step (29 ns a switch instead of 76 with
 //!   goroutines eight calls deep; see HACKING.md, "Measured").
-//! - [`init_stack`]: writes the first frame of a new goroutine. The address of `goexit` is the
-//!   return address that `entry` will use, as if `goexit` had called it. The entry is reached by a
-//!   jump, and returning from it lands in `goexit`.
+//! - [`init_stack`]: writes the first frame of a new goroutine. The return address that `entry`
+//!   will use lies in `goexit`, as if `goexit` had called `entry`. The entry is reached by a jump,
+//!   and returning from it lands in `goexit`.
 //! - `goexit`: the routine that calls the [`ExitFn`] (`goexit1`) and never returns. Its CFI marks
 //!   its caller as undefined, so backtraces and unwinding stop there.
 //! - [`call_from`]`(sp, f, arg)`: calls `f(arg)` on the current stack, with unwind tables that make
@@ -39,11 +39,12 @@ use std::sync::atomic::AtomicUsize;
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Gobuf {
-    /// Stack pointer of the saved frame, or null while the context runs.
+    /// Stack pointer of the saved frame. Null before the first save, and out of date while the
+    /// context runs.
     pub(crate) sp: *mut u8,
     /// For a goroutine with thread-locals of its own: its thread pointer (`stack/identity.rs`). For
     /// every other goroutine: null, because it sees the thread-locals of the thread that runs it.
-    /// For g0: the thread's own pointer, or null if no goroutine has thread-locals of its own.
+    /// For g0: the thread's own pointer.
     pub(crate) tp: *mut u8,
     #[cfg(gort_asan)]
     pub(crate) fiber: asan::Fiber,
@@ -73,7 +74,7 @@ impl Gobuf {
 /// g0's own context only on g0's own thread.
 pub(crate) type OnG0Fn = unsafe extern "C" fn(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf;
 
-/// The function that [`call_from`] calls. It must not unwind.
+/// The function that [`call_from`] or [`call_under`] calls. It must not unwind.
 ///
 /// # Safety
 /// The caller must pass an `arg` of the type that the function expects.

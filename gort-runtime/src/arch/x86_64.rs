@@ -51,8 +51,8 @@ const _: () = {
     assert!(size_of::<InitFrame>() == 64);
 };
 
-/// The number of registers in unwind tables. The numbers of the stack pointer and of the return
-/// address follow.
+/// The number of registers in unwind tables. The next two constants are the numbers of the stack
+/// pointer and of the return address.
 #[cfg(feature = "backtrace")]
 pub(crate) const REGISTERS: usize = 17;
 #[cfg(feature = "backtrace")]
@@ -198,8 +198,7 @@ pub(crate) fn sets_thread_pointer_cheaply() -> bool {
     !BY_CALL.load(Relaxed)
 }
 
-/// Sets the thread pointer to rcx by `arch_prctl(ARCH_SET_FS)`. Of the other registers, it clobbers
-/// only rcx and r11.
+/// Sets the thread pointer to rcx by `arch_prctl(ARCH_SET_FS)`. Clobbers only rcx and r11.
 ///
 /// # Safety
 /// Only this file's assembly may call it.

@@ -91,7 +91,8 @@ pub(crate) fn at_exit(f: extern "C" fn()) {
     unsafe { libc::atexit(f) };
 }
 
-/// Makes the calling thread leave the core to others that want it, for nine tenths of the time.
+/// Lowers the priority of the calling thread: another thread that wants the core gets it for nine
+/// tenths of the time.
 pub(crate) fn lower_priority() {
     // SAFETY: the call takes no pointers. Linux changes the calling thread only. If it refuses, the
     // thread keeps its priority.
@@ -188,11 +189,12 @@ pub(crate) fn exit_now(status: i32) -> ! {
 }
 
 /// Gives the kernel the same advice for each of the ranges, in order, with one system call. Returns
-/// how many bytes were dealt with: fewer than all if the kernel refuses a range, and 0 if it has no
-/// such call for the caller's own memory (Linux has since 6.15) or does not permit it.
+/// the number of bytes for which the kernel has followed the advice. They are fewer than all if the
+/// kernel refuses a range, and 0 if it does not permit this call for the caller's own memory, or
+/// does not have it (Linux has it since 6.15).
 ///
 /// # Safety
-/// The advice is allowed for the ranges as `madvise` allows it.
+/// It would be sound to give this advice for each of the ranges by `madvise`.
 pub(crate) unsafe fn advise_all(ranges: &[libc::iovec], advice: libc::c_int) -> usize {
     /// The calling process, instead of a descriptor of it.
     const PIDFD_SELF: libc::c_int = -10_000;
@@ -341,8 +343,9 @@ pub(crate) unsafe fn start_thread_on(
     }
 }
 
-/// Sleeps while `word` holds `expected`, where the kernel clears the word at a thread's end. May
-/// return early.
+/// Sleeps while `word` holds `expected`. For a word that the kernel clears at a thread's end
+/// ([`clear_at_exit`]): unlike [`futex_wait`], this receives the kernel's wake-up, which is not for
+/// private futexes. May return early.
 pub(crate) fn futex_wait_shared(word: &AtomicU32, expected: u32) {
     // SAFETY: `word` is a live, aligned u32.
     unsafe {
@@ -356,7 +359,7 @@ pub(crate) fn futex_wait_shared(word: &AtomicU32, expected: u32) {
     }
 }
 
-/// Asks the kernel to store 0 in `word` and to wake its waiters when the calling thread ends. The
+/// Asks the kernel to store 0 in `word` and to wake one waiter when the calling thread ends. The
 /// word must live until then.
 pub(crate) fn clear_at_exit(word: &AtomicU32) {
     // SAFETY: the call only records the address. The caller says that the word lives until the

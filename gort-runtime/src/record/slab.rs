@@ -343,7 +343,7 @@ pub(crate) fn free_one(gp: NonNull<G>) {
     give_batch(&GQueue::of(gp));
 }
 
-/// Calls `f` with every `G` that has ever been in use, in no particular order. Some are Idle.
+/// Calls `f` with the `G` of every carved record, in no particular order. Some are Idle.
 pub(crate) fn for_each(mut f: impl FnMut(&G)) {
     let slabs = SLABS.lock();
     for slab in &slabs.all {
@@ -355,7 +355,7 @@ pub(crate) fn for_each(mut f: impl FnMut(&G)) {
 }
 
 /// Gives back the memory of slabs that have been unused for [`PERIOD_NS`]. Sysmon owns the only
-/// one.
+/// `SlabTrimmer`.
 #[derive(Debug, Default)]
 pub(crate) struct SlabTrimmer {
     trimmed_at: u64,

@@ -78,14 +78,14 @@ pub(crate) struct Start {
     /// timer was added, by the thread that has taken the due timer out of the heap. The record is
     /// Idle and belongs to the caller.
     pub(crate) make: unsafe fn(&Start, NonNull<G>, u64),
-    /// Called in a goroutine instead of `make`, if the goroutine will not be started.
+    /// Called in another goroutine instead of `make`, if the new goroutine will not be started.
     pub(crate) give_up: unsafe fn(*const ()),
     /// The argument of `give_up`. It also holds what the new goroutine calls.
     pub(crate) arg: *const (),
-    /// The root of the goroutine that armed the timer (`Lineage::root`). `site` says where it was
-    /// armed.
+    /// The root of the goroutine that armed the timer (`Lineage::root`).
     pub(crate) root: Option<u64>,
     pub(crate) bubble: Option<&'static Bubble>,
+    /// Where the timer was armed.
     pub(crate) site: &'static Location<'static>,
 }
 

@@ -1,5 +1,5 @@
-//! Timers: one heap per P. Its entries lie on the stacks of sleeping goroutines, or in the objects
-//! that they start.
+//! Timers: one heap per P. A timer lies on the stack of the goroutine that sleeps, or in the
+//! `Timed` whose goroutine it starts.
 
 mod clock;
 mod heap;
