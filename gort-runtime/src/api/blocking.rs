@@ -47,7 +47,7 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     impl Drop for Announced {
         fn drop(&mut self) {
             if let Some(m) = tls::getm() {
-                m.call_over();
+                m.end_announced_call();
                 if let Some(since) = self.handed_on {
                     let is_long = os::now_ns() - since >= LONG_NS;
                     m.calls_long.store(is_long, Relaxed);

@@ -239,7 +239,7 @@ impl M {
 
     /// Ends an announced call of the goroutine that runs here, if there is one.
     #[inline]
-    pub(crate) fn call_over(&self) {
+    pub(crate) fn end_announced_call(&self) {
         let calls = self.calls.load(Relaxed);
         self.calls.store(calls.wrapping_add(calls & 1), Relaxed);
     }

@@ -64,8 +64,8 @@
 //! The owner releases what it did inside by `mark = USER`, and again by the change to `YIELDED` or
 //! `LENT`. The visitor acquires this by its load of `mark`, or by its change of the request. The
 //! visitor releases what it did by its last store to `request`. The owner acquires this before it
-//! touches the P again. It does so even if it did not see the request while it was pending: the
-//! barriers pair, so the owner's load of `request` does not return a value from before the visit.
+//! touches the P again, even if it never saw the request: the barriers pair, so the owner's load of
+//! `request` does not return a value from before the visit.
 //!
 //! # The P pointer
 //! Only the owner changes its M's P pointer (`M::p`, a plain cell), and only while inside. A
@@ -263,11 +263,11 @@ impl Ownership {
         if self.is_lent() && self.keep_lender_out() {
             return Some(LENT);
         }
-        (self.changes(NONE, ASKED) && self.is_kept_out()).then_some(NONE)
+        (self.changes(NONE, ASKED) && self.hold_or_withdraw()).then_some(NONE)
     }
 
     /// Changes a request that is `ASKED` to `HELD`, or withdraws it and returns `false`.
-    fn is_kept_out(&self) -> bool {
+    fn hold_or_withdraw(&self) -> bool {
         for _ in 0..LOOKS {
             if self.changes(YIELDED, HELD) {
                 return true;

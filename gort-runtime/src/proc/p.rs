@@ -86,7 +86,7 @@ pub(crate) struct P {
     /// When the clock was first read in the current time slice, or 0.
     pub(crate) slice_start: Cell<u64>,
     pub(crate) timers: Timers,
-    /// Number of further dispatches at each of which the holder must read the clock, for timers.
+    /// Number of dispatches left at each of which the holder must read the clock for the timers.
     pub(crate) readings_left: Cell<u32>,
     pub(crate) stacks: FreeStacks,
     pub(crate) records: FreeRecords,

@@ -44,8 +44,8 @@ pub(crate) struct Held {
     /// becomes [`NONE`].
     old_epoch: u64,
     old: GQueue,
-    /// Goroutines of later epochs. They wait until sysmon has classified another one, or until
-    /// there are fewer hogs.
+    /// Goroutines of later epochs. They wait until sysmon has classified an undecided thread, or
+    /// until there are fewer hogs.
     new: GQueue,
 }
 

@@ -82,7 +82,7 @@ fn execute(m: &OnG0, gp: NonNull<G>, inherit: bool) -> *mut Gobuf {
     m.curg.set(gp.as_ptr());
     // A goroutine that announced a blocking call on this M has parked in that call or has returned
     // from it.
-    m.call_over();
+    m.end_announced_call();
     p.dispatches
         .store(p.dispatches.load(Relaxed).wrapping_add(1), Relaxed);
     if inherit {

@@ -10,11 +10,11 @@
 //! `starving` afterwards. Of these two, the one that takes the pool's lock second notices the
 //! other: either the M finds the stack, or the thread sees `starving`. A P that saw `starving`
 //! unset may have kept stacks for itself. It gives them to the pool when a goroutine next ends
-//! there, after some dispatches, and before it idles. Whether it must do so before it idles is
-//! decided under the scheduler's lock, so no P idles with stacks while a goroutine waits. An M that
-//! finds no work does not nap while a goroutine waits (`find.rs`): it idles its P. If a goroutine
-//! computes for long, sysmon takes its P, as it does for any queued work. Sysmon also tries again
-//! now and then, in case the kernel no longer refuses.
+//! there, after some dispatches, and before it idles. An M decides under the scheduler's lock
+//! whether its P must do so before it idles, so no P idles with stacks while a goroutine waits. An
+//! M that finds no work does not nap while a goroutine waits (`find.rs`): it idles its P. If a
+//! goroutine computes for long, sysmon takes its P, as it does for any queued work. Sysmon also
+//! tries again now and then, in case the kernel no longer refuses.
 //!
 //! If all Ms sleep and a goroutine waits here, no stack will ever be given back (`checkdead.rs`).
 

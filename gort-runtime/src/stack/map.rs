@@ -19,7 +19,7 @@
 //! allows a process are left for the rest of the program: without any, no thread can be started and
 //! `malloc` fails.
 //!
-//! Guards of several slots are marked by one `process_madvise`, if the kernel does that to the
+//! Guards of several slots are marked by one `process_madvise`, if the kernel allows that for the
 //! caller's own memory (since Linux 6.15) and no filter of system calls refuses it. Otherwise they
 //! are marked one by one, which takes a fifth longer.
 
