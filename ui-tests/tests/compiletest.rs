@@ -14,8 +14,8 @@ use std::process::Command;
 /// The channel in `rust-toolchain.toml`.
 const PINNED: &str = "1.95.0";
 
-/// Text in a recorded message that differs between machines: rustc shows std's source only where it
-/// is installed.
+/// Texts that no recorded message may contain, because they differ between machines. (Some come
+/// with std's source, which rustc shows only where it is installed.)
 const UNSTABLE: [&str; 4] = ["$RUST", "$CARGO", "/rustc/", "/home/"];
 
 /// The head of the table in the README.
@@ -29,7 +29,7 @@ fn messages_are_as_recorded() {
     }
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/ui/*/*.rs");
-    // Dropping `cases` runs them. The table below is made from the messages that they record.
+    // Dropping `cases` compiles the programs. `check_records` needs the messages that this records.
     drop(cases);
     if let Err(e) = check_records() {
         panic!("cannot read the recorded messages: {e}");
@@ -46,7 +46,8 @@ fn other_compiler() -> Option<String> {
     (version.split(' ').nth(1) != Some(PINNED)).then_some(version)
 }
 
-/// Checks that the messages are the same on every machine, and that the README lists all of them.
+/// Checks that the recorded messages are the same on every machine, and that the README lists all
+/// of them. If the messages are being recorded, writes the README's list instead.
 fn check_records() -> io::Result<()> {
     let mut table = TABLE.to_owned();
     for file in recorded()? {

@@ -24,7 +24,7 @@ Mistakes that no compiler can see are not listed. For example, a deadlock is rep
 happens; see [`runtime`](crate::runtime).
 ";
 
-/// The groups in the order of the chapter, with folder and heading.
+/// The folders of `tests/ui` in the order of the chapter, each with its heading.
 const GROUPS: [(&str, &str); 15] = [
     ("go", "Starting goroutines: `go!`"),
     ("scope", "Goroutines that borrow: `scope`"),
@@ -101,7 +101,7 @@ fn entry(program: &Path) -> io::Result<String> {
         .collect();
     match fixes[..] {
         [fix] => entry.push_str(&format!("Instead: {fix}\n")),
-        // A message of a gort macro that says what to write instead.
+        // The message is a gort macro's, and says what to write instead.
         [] if message.starts_with("error: ") && message.contains(';') => {}
         _ => panic!("{name}: one line `// fix:` says what to write instead"),
     }

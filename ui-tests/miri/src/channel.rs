@@ -23,7 +23,7 @@ pub(crate) enum Tried {
     Closed,
 }
 
-/// The results of the real ring.
+/// The outcome of `push`, as in the real ring.
 pub(crate) enum Attempt {
     Done,
     NotReady,
@@ -65,13 +65,13 @@ impl<T> Hchan<T> {
         (self.capacity != 0).then_some(self)
     }
 
-    /// Returns the chain of an unbounded channel. There are none here.
+    /// Returns the chain of an unbounded channel. No channel is unbounded here.
     pub(crate) fn chain(&self) -> Option<&Self> {
         None
     }
 
     /// # Safety
-    /// `elem` points to a value, which is gone if the answer is `Done`.
+    /// `elem` points to a value, which has been moved out if the answer is `Done`.
     pub(crate) unsafe fn push(&self, elem: *mut T) -> Attempt {
         if !self.senders.borrow().is_empty() {
             return Attempt::Slow;
@@ -91,7 +91,7 @@ impl<T> Hchan<T> {
     }
 
     /// # Safety
-    /// `elem` points to a value, which is gone if the answer is `Done`.
+    /// `elem` points to a value, which has been moved out if the answer is `Done`.
     pub(crate) unsafe fn try_send_locked(&self, _: &ChanState, elem: *mut T, _: &Wakes) -> Tried {
         if self.closed.get() {
             return Tried::Closed;
@@ -180,7 +180,7 @@ impl<T> Receiver<T> {
     }
 }
 
-/// A receiving arm. It waits in no queue.
+/// A receiving arm. It enters no queue.
 pub struct Taking<'a, T>(&'a Hchan<T>, RefCell<Option<Result<T, RecvError>>>);
 
 impl<T> Selectable for Receiver<T> {

@@ -1,5 +1,5 @@
-//! The foundation of an expansion of `select!`, without the runtime. (Miri runs no assembly and few
-//! system calls.)
+//! What an expansion of `select!` needs, without the runtime, so that Miri can run it. (Miri runs
+//! no assembly and few system calls.)
 //!
 //! These parts are the real ones: the macro, the arms that send (`select/send.rs`, which says where
 //! values lie and what drops them), `Selectable`, and the functions that the macro calls

@@ -89,7 +89,8 @@ pub fn choose<const N: usize>(arms: [Case<'_>; N], wait: Wait, order: Order) -> 
         Order::Biased => 0,
     };
     let all = 0..arms.len();
-    // Like the real one: tries an arm without the lock if possible, unless the order is biased.
+    // As in the real `choose`: tries an arm without the lock if possible, unless the order is
+    // biased.
     let ready = |at: &usize| {
         let arm = &arms[*at].0;
         let alone = order == Order::Random && arm.readiness() != arm::Readiness::Unready;

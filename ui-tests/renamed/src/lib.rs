@@ -1,4 +1,5 @@
-//! Uses every macro in a crate that calls gort `g`, has no prelude, and forbids every lint it can.
+//! Uses every macro in a crate that calls gort `g`, has no prelude, and denies every lint that it
+//! can.
 //!
 //! `cargo clippy` checks it like a user's crate. `gort-ui-tests` runs it, and
 //! `cargo test -p gort-ui-tests-renamed` runs the functions with `#[g::test]`.

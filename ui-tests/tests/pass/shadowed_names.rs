@@ -1,6 +1,10 @@
 // The user's names do not affect the macros, and the macros' names do not leak out.
 #![deny(warnings)]
-#![allow(dead_code, non_camel_case_types, reason = "they are there to be seen")]
+#![allow(
+    dead_code,
+    non_camel_case_types,
+    reason = "an expansion could take these names for its own"
+)]
 
 use gort::{defer, go, select};
 

@@ -1,4 +1,4 @@
-// A sender of values that must stay on their thread must stay there too.
+// An `Rc` must stay on its thread, and so must a sender of `Rc`s.
 use gort::prelude::*;
 use std::rc::Rc;
 

@@ -7,4 +7,4 @@ fn main() {
     tx.send(values).unwrap();
     println!("{}", values.len());
 }
-// fix: use it before the send, or send a clone or an `Arc`.
+// fix: use the value before the send, or send a clone or an `Arc`.

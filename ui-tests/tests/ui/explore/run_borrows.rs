@@ -1,4 +1,4 @@
-// The goroutines of a failed schedule are left as they are, with everything that they borrow.
+// After a failed schedule its goroutines remain, so they cannot borrow from the caller.
 use gort::explore::Options;
 
 fn main() {

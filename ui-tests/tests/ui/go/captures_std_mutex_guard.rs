@@ -10,4 +10,4 @@ fn main() {
         drop(guard);
     };
 }
-// fix: lock inside the goroutine, and use `gort::sync::Mutex`, whose guard may also move.
+// fix: lock inside the goroutine; or use `gort::sync::Mutex`, whose guard may change threads.

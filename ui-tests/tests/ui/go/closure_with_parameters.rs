@@ -1,4 +1,4 @@
-// A goroutine has no arguments for its closure.
+// `go!` calls the closure without arguments.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// An unsynchronised counter: a local of the function that starts the goroutine.
+// An unsynchronised counter: the goroutine borrows a local variable of its creator.
 use gort::prelude::*;
 
 fn main() {
@@ -6,5 +6,5 @@ fn main() {
     let counter = go!(|| total += 1);
     counter.join().unwrap();
 }
-// fix: take the number from `join`, count in an `Arc<AtomicU32>`, or borrow in a `gort::scope`.
+// fix: return the number to `join`, count in an `Arc<AtomicU32>`, or borrow in a `gort::scope`.
 // GK12

@@ -1,4 +1,4 @@
-// The option has another name here than in the builder.
+// `Builder` has `stack_size`; in `go!` the option is called `stack`.
 use gort::prelude::*;
 
 fn serve() {}

@@ -1,4 +1,4 @@
-// The goroutine may outlive the function.
+// The goroutine may outlive the function that starts it.
 use gort::prelude::*;
 
 fn print(values: &[u32]) {

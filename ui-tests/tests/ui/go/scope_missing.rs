@@ -1,4 +1,4 @@
-// `in` has no scope.
+// There is no scope after `in`.
 use gort::prelude::*;
 
 fn serve() {}

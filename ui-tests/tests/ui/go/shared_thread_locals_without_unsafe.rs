@@ -1,4 +1,4 @@
-// The caller must promise to follow the rule about shared thread-locals.
+// The caller must promise that the goroutine follows the rule for shared thread-locals.
 fn main() {
     let builder = gort::Builder::new().shared_thread_locals();
     builder.spawn(|| println!("hello")).unwrap();

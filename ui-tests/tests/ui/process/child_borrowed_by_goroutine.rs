@@ -1,4 +1,4 @@
-// A goroutine may outlive the child's handle, so it cannot borrow it.
+// A goroutine may outlive the child's handle, so it cannot borrow the handle.
 use gort::prelude::*;
 use gort::process::Command;
 

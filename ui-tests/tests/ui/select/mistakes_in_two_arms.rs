@@ -1,4 +1,4 @@
-// All mistakes are reported at once.
+// The macro reports the mistakes of all arms at once.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A sender behind a reference does not receive either.
+// A sender does not receive, even behind a reference.
 use gort::prelude::*;
 
 fn wait(tx: &Sender<u32>) {

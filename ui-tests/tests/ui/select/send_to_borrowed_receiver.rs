@@ -1,4 +1,4 @@
-// A receiver behind a reference does not send either.
+// A receiver does not send, even behind a reference.
 use gort::prelude::*;
 
 fn fill(rx: &Receiver<u32>) {

@@ -1,4 +1,4 @@
-// A field is evaluated before the choice, so it would have to move out of the reference.
+// Only a variable moves after an arm is chosen; a field would move out of the reference before.
 use gort::prelude::*;
 
 struct Job {

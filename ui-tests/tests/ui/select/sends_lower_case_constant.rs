@@ -1,4 +1,4 @@
-// A constant has no place to move out of.
+// `select!` takes a lower-case name for a variable, but a constant cannot move.
 #![allow(non_upper_case_globals)]
 use gort::prelude::*;
 

@@ -1,4 +1,4 @@
-// In an arm with a guard a temporary lives no longer than in a `let`.
+// In an arm with a guard, temporaries are dropped before the select waits, as after a `let`.
 use gort::prelude::*;
 
 struct Pool {

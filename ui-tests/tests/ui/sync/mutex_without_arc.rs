@@ -1,4 +1,4 @@
-// Each goroutine would need the only mutex.
+// The first goroutine moves the mutex, so the second has none.
 use gort::prelude::*;
 
 fn main() {

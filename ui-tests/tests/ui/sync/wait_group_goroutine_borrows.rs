@@ -1,4 +1,4 @@
-// A wait group's goroutine may outlive the function, like any goroutine.
+// A wait group's goroutine, like any other, may outlive the function that starts it.
 use gort::prelude::*;
 
 fn main() {

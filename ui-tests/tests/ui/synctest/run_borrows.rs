@@ -1,4 +1,4 @@
-// The bubble's goroutines may outlive the caller, if they are in a deadlock.
+// The bubble's goroutines may outlive the caller if they deadlock.
 use gort::prelude::*;
 use gort::{synctest, time};
 

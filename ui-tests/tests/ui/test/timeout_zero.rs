@@ -1,4 +1,4 @@
-// A test cannot end at once.
+// No test can end within a time limit of zero.
 #[gort::test(timeout = "0s")]
 fn answers() {
     assert_eq!(6 * 7, 42);

@@ -1,4 +1,4 @@
-// The function runs when its creator may be gone.
+// The function may run after its creator has returned.
 use gort::prelude::*;
 use gort::time::after_func;
 
