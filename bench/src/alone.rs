@@ -1,4 +1,5 @@
-//! Measures gort alone: the README's table, and figures of the other workloads besides ns.
+//! Measures gort alone. Prints the README's table, with the ns per operation, and then tables for
+//! the workloads that have other figures as well.
 
 use crate::compare::{By, Case, Kind, Plan, Programs, Table, best, figure, measure};
 

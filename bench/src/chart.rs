@@ -7,10 +7,12 @@ use plotters::prelude::*;
 use std::error::Error;
 use std::path::Path;
 
+// Sizes in pixels.
 const SIZE_OF_ROW: u32 = 17;
 const HEAD: u32 = 60;
 const FOOT: u32 = 70;
 const WIDTH: u32 = 1100;
+/// The width of the margin that has the workloads' names.
 const NAMES: u32 = 130;
 /// Ratios outside these bounds are drawn at the edge.
 const MIN_RATIO: f64 = 0.2;

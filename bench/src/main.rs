@@ -6,12 +6,13 @@
 //! - `gort-bench chart RESULTS.json CHART.svg`: a chart of what `compare --save=RESULTS.json`
 //!   measured.
 //! - `gort-bench grid [RESULTS.tsv]`: contended locks, semaphores and channels, beside Go.
-//! - `gort-bench run NAME WORKERS N [VARIANT]`: one measurement. The first two commands start it as
-//!   a process of its own.
+//! - `gort-bench run NAME WORKERS N [VARIANT]`: one measurement. The commands above that measure
+//!   start this program again with `run`, once for each of gort's runs.
 //!
-//! The output has medians of five runs, those that other processes disturbed least. `--busy` takes
-//! the first five, for a machine that is never quiet. `--quick` makes three runs of a tenth of the
-//! size. `--beside=own,go` compares with only these (`own`, `go`, `may`, `tokio`, `threads`, `c`).
+//! The first two commands print medians of five runs: they make up to ten, and the five that other
+//! processes disturbed least count. `--busy` takes the first five, for a machine that is never
+//! quiet. `--quick` makes three runs of a tenth of the size. `--beside=own,go` compares with only
+//! these (`own`, `go`, `may`, `tokio`, `threads`, `c`).
 
 mod alone;
 mod chart;

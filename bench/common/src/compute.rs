@@ -33,18 +33,18 @@ pub fn work(x: u64) -> u64 {
     (0..8).fold(x, |x, _| step(x))
 }
 
-/// Computes `n` steps on from `x`: 1.3 ns each on a core of 3 GHz.
+/// Computes `n` steps, starting from `x`. A step takes 1.3 ns on a core of 3 GHz.
 #[inline(always)]
 pub fn steps(x: u64, n: u64) -> u64 {
     (0..n).fold(x, |x, _| step(x))
 }
 
-/// Returns the result of `n` times `work`.
+/// Returns what `work` computes if it is applied to 0 `n` times.
 pub fn work_n(n: u64) -> u64 {
     (0..n).fold(0, |x, _| work(x))
 }
 
-/// Computes without a call or a wait.
+/// Computes `iterations` steps in a loop without a call or a wait.
 #[inline(never)]
 pub fn spin(iterations: u64) -> u64 {
     (0..iterations).fold(1, |x, _| step(x))
@@ -58,8 +58,8 @@ pub fn calibrate(wanted: Duration) -> u64 {
     (SAMPLE as f64 * wanted.as_secs_f64() / start.elapsed().as_secs_f64()) as u64
 }
 
-/// Returns how many values pass through the channels of a sieve that finds `n` primes, and the last
-/// prime.
+/// Returns how many times a sieve that finds `n` primes passes a value over a channel, and the last
+/// of these primes.
 pub fn sieve_hops(n: usize) -> (u64, u64) {
     let (mut hops, mut primes, mut number) = (0, Vec::new(), 2);
     while primes.len() < n {

@@ -24,8 +24,8 @@ impl Figures {
         self
     }
 
-    /// For `parked_memory`: creates figures of `n` parked goroutines from the `[before, with]`
-    /// memory, and from the times to create and to release them.
+    /// For `parked_memory`: creates figures of `n` parked goroutines from the memory before they
+    /// were created and while they are parked, and from the times to create and to release them.
     pub fn parked(n: u64, memory: [Memory; 2], create: Duration, release: Duration) -> Self {
         let [before, parked] = memory;
         let each = |now: u64, before: u64| now.saturating_sub(before) as f64 / n as f64;
@@ -35,8 +35,8 @@ impl Figures {
             .with("release_ns", release.as_nanos() as f64 / n as f64)
     }
 
-    /// For `timers`: creates figures of `n` sleeps of at most a second: CPU time of each, and how
-    /// long after that second the last one ended.
+    /// For `timers`: creates figures of `n` sleeps of at most a second: the CPU time for each, and
+    /// how long after that second the last one ended.
     pub fn timers(n: u64, wall: Duration, cpu: Duration) -> Self {
         let late = wall.as_secs_f64() - 1.0;
         Self::per_op(n, cpu)

@@ -150,8 +150,8 @@ func selectDefault(n int64) time.Duration {
 	return d
 }
 
-// sieveHops is the number of channel transfers the sieve makes for the first
-// n primes; also returns the n-th prime.
+// sieveHops returns how many times the sieve passes a value over a channel until it has found n
+// primes, and the n-th prime.
 func sieveHops(n int64) (hops, last int64) {
 	var primes []int64
 	for k := int64(2); int64(len(primes)) < n; k++ {

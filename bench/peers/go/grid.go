@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// steps computes n steps on from x, as bench_common::steps.
+// steps computes n steps, starting from x, as bench_common::steps does.
 func steps(x uint64, n int64) uint64 {
 	for range n {
 		x = x*6364136223846793005 + 1442695040888963407
@@ -23,7 +23,7 @@ type gridCell struct {
 	section, outside, goroutines int64
 }
 
-// grid measures one cell, KIND,SECTION,OUTSIDE,GOROUTINES, as gort's workloads/grid.rs.
+// grid measures one cell, KIND,SECTION,OUTSIDE,GOROUTINES, as gort's workloads/grid.rs does.
 func grid(variant string, n int64) (int64, time.Duration) {
 	kind, c := gridParse(variant)
 	switch kind {

@@ -18,7 +18,7 @@ func lcg(state uint64) uint64 {
 	return state*6364136223846793005 + 1442695040888963407
 }
 
-// key returns the next key. The low bits of lcg repeat too soon.
+// key returns the next key. It drops the low bits of lcg, which repeat too soon.
 func key(state *uint64) uint64 {
 	*state = lcg(*state)
 	return *state >> 33

@@ -1,6 +1,7 @@
-// load MODE ...: the one common load generator for every server.
-//   load client PORT CONNS SECS WARM : closed loop, 64-byte ping-pong per connection, epoll
-//   load server                      : bare epoll echo server (the floor for tcp_echo)
+// The C program of the comparison. It has three modes:
+//   load client PORT CONNS SECS WARM : the client of every server of tcp_echo: an epoll loop that
+//                                      has one 64-byte request under way on each connection
+//   load server                      : a bare epoll echo server (the floor for tcp_echo)
 //   load feed N                      : writes N+1 single bytes to stdout (a pipe)
 #define _GNU_SOURCE
 #include <arpa/inet.h>

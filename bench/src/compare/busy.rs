@@ -4,12 +4,12 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The kernel's unit of accounting, which is 100 on every Linux that gort runs on.
+/// The kernel accounts CPU time in ticks. A second has 100 on every Linux that gort runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 /// If other processes use no more cores than this, a measurement counts as undisturbed.
 pub(super) const QUIET: f64 = 0.25;
 
-/// The CPU time used up to one moment.
+/// The CPU time that all processes together, and this one, have used up to a moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Busy {
     at: Instant,

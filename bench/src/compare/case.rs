@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Whose program it is: a column of the table.
+/// A program that takes part: a column of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum By {
     Gort,
-    /// gort with thread-locals of the goroutine's own.
+    /// gort, in which each goroutine has its own thread-locals.
     Own,
     Go,
     May,
@@ -56,7 +56,7 @@ pub(crate) struct Entry {
     pub(crate) n: u64,
 }
 
-/// The figures of a case besides ns per operation.
+/// Which figures a case has besides ns per operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     PerOp,
@@ -104,13 +104,13 @@ impl Case {
         case
     }
 
-    /// Returns whether the figure is the time of goroutines on new stacks. A goroutine with
-    /// thread-locals of its own then takes 5 to 10 times as long, and 9 KB.
+    /// Returns whether the case measures goroutines on new stacks. Goroutines with their own
+    /// thread-locals then take 5 to 10 times as long, and 9 KB each.
     fn makes_stacks(&self) -> bool {
         matches!(self.kind, Kind::Parked | Kind::Timers) || self.name == "skynet"
     }
 
-    /// Adds gort's parts in the other mode of thread-locals.
+    /// Adds to each of gort's entries one for gort with its goroutines' own thread-locals.
     fn in_both_modes(mut self) -> Self {
         let divisor = if self.makes_stacks() { 10 } else { 1 };
         let mut entries = Vec::new();
@@ -139,8 +139,9 @@ macro_rules! cases {
     };
 }
 
-/// Returns all cases. The sizes of `may` end where its mappings do. `bench/NOTES.md` explains the
-/// variants.
+/// Returns all cases. In `skynet`, `parked_memory` and `timers` the sizes for may are smaller,
+/// because its stacks would need more mappings than the kernel gives a process. `bench/NOTES.md`
+/// explains the variants.
 pub(crate) fn cases() -> Vec<Case> {
     all().into_iter().map(Case::in_both_modes).collect()
 }

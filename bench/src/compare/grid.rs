@@ -19,9 +19,10 @@ const OUTSIDE: [u64; 3] = [0, 77, 770];
 const GOROUTINES: [u64; 3] = [2, 8, 100];
 const PS: [usize; 3] = [1, 2, 8];
 const ROUNDS: usize = 3;
-/// The number of steps in a run. The steps of an operation determine how many operations that is.
+/// The number of steps in a run. Divided by the steps of one operation, it gives the number of
+/// operations.
 const STEPS: u64 = 16_000_000;
-/// The steps that a lock, semaphore or channel operation itself counts for.
+/// How many steps the operation on the lock, semaphore or channel itself counts as.
 const STEPS_OF_OPERATION: u64 = 80;
 /// A cell is behind if gort takes more than this many times as long as Go.
 const BEHIND: f64 = 1.15;
@@ -85,7 +86,8 @@ impl Cell {
         ratios[ratios.len() / 2]
     }
 
-    /// The median of three is over the limit if and only if two of the three are.
+    /// Returns whether gort is behind: the median of three ratios is over the limit if and only if
+    /// at least two of them are.
     fn is_behind(&self) -> bool {
         self.ratio() > BEHIND
     }

@@ -37,7 +37,7 @@ pub(crate) fn run(plan: &Plan, cases: &[Case], save: Option<&Path>) -> bool {
         println!("{}", plan.label);
     }
     println!(
-        "Medians of {} runs; in brackets gort's figure by the peer's; `!`: scattered.",
+        "Medians of {} runs; in brackets gort's figure divided by the peer's; `!`: scattered.",
         plan.runs
     );
     let mut table = Table::default();

@@ -48,7 +48,7 @@ impl Run {
 }
 
 impl By {
-    /// Adds what comes before the workload's name, and the environment.
+    /// Sets the environment, and adds the argument `run` if the program is gort's.
     pub(super) fn prepare(self, command: &mut Command) {
         command
             .env_remove("GORT_MAXPROCS")
@@ -64,9 +64,10 @@ impl By {
     }
 }
 
+/// A program that runs for longer has failed.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs a program once. An error is a message for people.
+/// Runs a program once. An error is a message that can be printed.
 pub(super) fn once(case: &Case, series: &Series, programs: &Programs) -> Result<Run, String> {
     let Series {
         by,
@@ -85,7 +86,7 @@ pub(super) fn once(case: &Case, series: &Series, programs: &Programs) -> Result<
     command.args([case.name, &workers.to_string(), &n.to_string(), variant]);
     let mut feeder = None;
     if case.is_fed() {
-        let load = programs.load().ok_or("nobody to write to its pipe")?;
+        let load = programs.load().ok_or("no program to feed its pipe")?;
         let mut child = Command::new(load)
             .args(["feed", &(n / 64 * 64).to_string()])
             .stdout(Stdio::piped())
@@ -121,7 +122,8 @@ pub(super) fn output_of(mut command: Command) -> Result<String, String> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|e| e.to_string())?;
-    // Now only the child has its pipes, so that a writer to its input sees its end.
+    // Closes this process's copy of the child's input, so that the feeder notices when the child
+    // ends.
     drop(command);
     let start = Instant::now();
     let status = loop {

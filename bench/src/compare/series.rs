@@ -70,7 +70,7 @@ impl Series {
         Some(values[values.len() / 2])
     }
 
-    /// Returns the medians of all that was measured.
+    /// Returns the median of each figure that was measured, by its name.
     pub(crate) fn medians(&self) -> BTreeMap<String, f64> {
         let names = self.runs.first().map(Run::names).unwrap_or_default();
         names
@@ -106,8 +106,8 @@ impl Series {
 /// Measures a case with every program that could be built. Also returns how many cores other
 /// processes kept busy during the runs.
 ///
-/// A repetition that was disturbed is made again, up to twice as many in all as planned. The least
-/// disturbed repetitions count, with all their runs.
+/// Repeats until `plan.runs` repetitions were undisturbed, or `plan.repetitions` have been made.
+/// The least disturbed repetitions count, each with the runs of all programs.
 pub(crate) fn measure(case: &Case, plan: &Plan, programs: &Programs) -> (Vec<Series>, f64) {
     let mut all = series(case, plan, programs);
     let mut repetitions = Vec::new();

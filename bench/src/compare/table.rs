@@ -1,5 +1,5 @@
-//! Prints the tables in Markdown. A ratio is gort's figure divided by the peer's: below 1, gort is
-//! ahead.
+//! Prints the tables in Markdown. A ratio is gort's figure divided by the peer's: below 1 gort is
+//! ahead, or above 1 where more is better.
 
 use super::run::output_of;
 use super::{By, Case, Kind, Programs, Series};
@@ -7,8 +7,8 @@ use std::process::Command;
 
 const PEERS: [By; 5] = [By::Own, By::Go, By::May, By::Tokio, By::Threads];
 
-/// A column of a case with figures of its own: title, name in the program's output, whether
-/// more is better.
+/// A column of a case that has other figures than ns per operation: the title, the figure's name in
+/// the program's output, and whether more is better.
 type Column = (&'static str, &'static str, bool);
 
 fn columns(kind: Kind) -> &'static [Column] {
@@ -40,7 +40,7 @@ fn columns(kind: Kind) -> &'static [Column] {
     }
 }
 
-/// Prints rows when they are measured, and collects what must be said at the end.
+/// Prints rows as they are measured, and collects what `finish` prints.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     kind: Option<Kind>,

@@ -36,7 +36,7 @@ pub(super) fn once(series: &Series, plan: &Plan, programs: &Programs) -> Result<
         printed.trim(),
         &format!("workload=tcp_echo n={} ", series.n),
     )?;
-    let answered = run.get("answered").ok_or("how many were answered?")?;
+    let answered = run.get("answered").ok_or("no number of answers")?;
     run.set("server_us", cpu / answered);
     Ok(run)
 }

@@ -11,8 +11,8 @@ use std::time::Instant;
 
 const TICK: Duration = Duration::from_millis(1);
 
-/// Measures how late a 1 ms ticker is, in ns each time, until `stop`. `sleep` is the goroutine's or
-/// the thread's.
+/// Sleeps for 1 ms again and again until `stop` is set. Returns how late each sleep ended, in ns.
+/// `sleep` makes the goroutine or the thread sleep.
 fn tick(stop: &AtomicBool, sleep: fn(Duration)) -> Vec<u64> {
     let mut delays = Vec::new();
     while !stop.load(Relaxed) {
@@ -24,11 +24,11 @@ fn tick(stop: &AtomicBool, sleep: fn(Duration)) -> Vec<u64> {
 }
 
 /// Starts `n` children and waits for each in a goroutine of its own. All of them live at the same
-/// time: none ends before the last has started. Then they end one after another, or, without
-/// `in_turn`, all in one moment, which makes as many runnable processes as there are children.
+/// time: none ends before the last has started. If `in_turn` is set, they then end one after
+/// another. Otherwise all end in one moment, so there are as many runnable processes as children.
 ///
 /// Returns how late two tickers were in this time: a goroutine's, and a plain thread's as a
-/// control, which shows the machine's part.
+/// control, which shows how much of the delay is the machine's.
 pub(super) fn children(n: u64, in_turn: bool) -> Figures {
     // Each child needs an input and a pidfd, and the program needs some more descriptors.
     allow_descriptors(2 * n + 100);

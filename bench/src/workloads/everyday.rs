@@ -64,7 +64,7 @@ pub(super) fn request_reply(n: u64) -> Figures {
     Figures::per_op(each * CLIENTS, elapsed)
 }
 
-/// Sends values between fifty pairs. The receivers wait with a time-out that never comes.
+/// Sends values between fifty pairs. The receivers wait with a time-out that never expires.
 pub(super) fn select_timeout(n: u64) -> Figures {
     const PAIRS: u64 = 50;
     let each = n / PAIRS;
@@ -183,7 +183,8 @@ pub(super) fn broadcast(n: u64) -> Figures {
 pub(super) fn select_loop(n: u64) -> Figures {
     let each = n / 4;
     let start = Instant::now();
-    // Each sender stays: without one its arm would be ready for ever.
+    // This function keeps a sender of each channel, because the arm of a closed channel would be
+    // ready for ever.
     let [a, b, c, d] = std::array::from_fn(|_| bounded(16)).map(|(tx, rx)| {
         go!(clone [tx]; move || send_all(&tx, each));
         (tx, rx)

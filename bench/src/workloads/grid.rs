@@ -59,7 +59,7 @@ fn parse(variant: &str) -> Option<(Measure, Cell)> {
     (cell.goroutines >= 2 && cell.goroutines.is_multiple_of(2)).then_some((measure, cell))
 }
 
-/// Has each goroutine call `access` as often as its share of `n` says, with work in between.
+/// Starts the cell's goroutines. Each calls `access` for its share of `n`, with work in between.
 fn take_turns(cell: Cell, n: u64, access: impl Fn(u64) + Clone + Send + 'static) -> Figures {
     let each = n / cell.goroutines;
     let start = Instant::now();

@@ -11,7 +11,7 @@ use std::time::Instant;
 const KEYS: u64 = 1000;
 const SHARED_BY: u64 = 100;
 
-/// Returns the next key of those of goroutine `k`. The low bits of `lcg` repeat too soon.
+/// Returns the next key. It drops the low bits of `lcg`, which repeat too soon.
 fn key(state: &mut u64) -> u64 {
     lcg(state) >> 33
 }
@@ -108,7 +108,7 @@ pub(super) fn map_sharded(n: u64) -> Figures {
     Figures::per_op(each * CLIENTS, elapsed)
 }
 
-/// Smaller parts are sorted by insertion, without a goroutine.
+/// Parts that are smaller than this are sorted by insertion, without a goroutine.
 const SMALL: usize = 500;
 
 fn insertion_sort(part: &mut [u64]) {

@@ -1,4 +1,4 @@
-//! gort's part of every workload. `bench/peers` has the same files for the peers.
+//! gort's part of every workload. `bench/peers` has the peers' parts.
 
 mod channels;
 mod children;

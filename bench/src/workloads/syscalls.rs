@@ -30,7 +30,8 @@ pub(super) fn syscall_block(n: u64) -> Figures {
     Figures::per_op(each * 64, elapsed)
 }
 
-/// 64 goroutines make calls that block for some 150 µs (100, and the kernel's timer slack).
+/// Lets 64 goroutines make calls that block for some 150 µs (100, and the kernel's timer slack of
+/// 50).
 pub(super) fn syscall_sleep(n: u64) -> Figures {
     let each = n / 64;
     let start = Instant::now();

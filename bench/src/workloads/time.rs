@@ -1,4 +1,4 @@
-//! Sleeping, alone and beside goroutines that compute. Timers that no goroutine waits for.
+//! Sleeping, alone and beside goroutines that compute, and timers that no goroutine waits for.
 
 use bench_common::{Figures, calibrate, check, cpu_time, lcg, spin};
 use gort::prelude::*;

@@ -1,5 +1,5 @@
-//! Serves the files of a folder, and a status page, with hyper. `tokio::fs` reads each file whole,
-//! as is usual in such servers.
+//! Serves the files of a folder, and a status page, with hyper. As is usual in such servers, it
+//! reads each file as a whole, with `tokio::fs`.
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};

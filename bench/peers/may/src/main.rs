@@ -20,7 +20,7 @@ use std::time::Duration;
 
 fn run(task: Task) {
     let n = task.n;
-    // Warms up with a tenth, then measures: `$ops` operations for each of `n`.
+    // Warms up with a tenth of `n`, and then measures. Each of the `n` counts as `ops` operations.
     let warmed = |ops: u64, f: fn(u64) -> Duration| {
         f(task.warm_up());
         Figures::per_op(n * ops, f(n))

@@ -1,4 +1,4 @@
-//! The shape of a channel, for the three crates whose channels are measured.
+//! Traits for the ends of a channel, implemented for the three crates whose channels are measured.
 
 pub(super) trait Tx: Send + Sync + Clone + 'static {
     fn put(&self, v: u64) -> impl Future<Output = bool> + Send;

@@ -2,8 +2,8 @@
 //!
 //! Variants of channels: the default is tokio's own `mpsc` where it has the right shape, else flume
 //! (rendezvous) or async-channel (several receivers). `mpsc1` is tokio's `mpsc` of capacity 1 in
-//! place of a rendezvous channel. `flume` is flume. `skynet` joins its children by default, and
-//! sends with `mpsc1`.
+//! place of a rendezvous channel. `flume` is flume. In `skynet` parents join their children by
+//! default; in its variant `mpsc1` the children send.
 
 mod channels;
 mod chans;
@@ -32,7 +32,7 @@ fn mpsc1() -> (mpsc::Sender<u64>, mpsc::Receiver<u64>) {
 
 async fn run(task: Task) {
     let n = task.n;
-    // Warms up with a tenth, then measures: `$ops` operations for each of `n`.
+    // Warms up with a tenth of `n`, and then measures. Each of the `n` counts as `$ops` operations.
     macro_rules! warmed {
         ($f:expr) => {
             warmed!($f, 1)
