@@ -8,4 +8,4 @@ fn main() {
         };
     }
 }
-// fix: `break` outside; the goroutine reports its end through a channel or its result.
+// fix: `break` outside the goroutine, which reports its end through a channel or its result.

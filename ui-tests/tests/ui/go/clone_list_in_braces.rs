@@ -1,4 +1,4 @@
-// The list of `clone` is written in parentheses.
+// The list of `clone` is written in parentheses or square brackets.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Options end with `,`.
+// Options end with `,` or `;`.
 use gort::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Not every type can be received from.
+// Not every type that the parameter may stand for is a channel.
 use gort::prelude::*;
 
 fn wait<R>(source: &R) {
