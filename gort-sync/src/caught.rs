@@ -14,8 +14,8 @@ pub(crate) enum Unwound {
     Fatal(Box<dyn Any + Send>),
 }
 
-/// Calls `f` and catches what it unwinds with. Everything that `f` captured has been dropped
-/// afterwards.
+/// Calls `f` and catches what it unwinds with. When this returns, everything that `f` captured has
+/// been dropped.
 pub(crate) fn call<T>(f: impl FnOnce() -> T) -> Result<T, Unwound> {
     catch(f).map_err(|payload| {
         if is_goexit(&*payload) {

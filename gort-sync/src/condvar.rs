@@ -301,8 +301,9 @@ impl Condvar {
     }
 }
 
-/// Marks a record that was removed, under the lock. If the record has no waiter yet, it belongs to
-/// its owner again as soon as the lock is released, and the owner sees the mark.
+/// Marks a record that was removed from the queue, and adds its waiter to `woken`. Called under the
+/// queue's lock. If the record has no waiter yet, it belongs to its owner again as soon as the lock
+/// is released, and the owner sees the mark.
 fn notify(won: Won, woken: &Wakes) {
     won.record().success.set(true);
     if won.record().waiter.get().is_some() {

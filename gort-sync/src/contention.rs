@@ -2,8 +2,9 @@
 //! unlocked.
 //!
 //! Each waiter has a record in the lock's queue. While waits are recorded, the `elem` of this
-//! record says since when the wait is to be counted. An unlocker takes the sum over the whole queue
-//! and restarts each count. So the time between two unlockings is charged to the second one.
+//! record holds the time from which the wait is to be counted. An unlocker adds up the waits of the
+//! whole queue, and restarts each of them at the present time. So the time between two unlockings
+//! is charged to the second one.
 
 use crate::waitqueue::WaitQueue;
 use gort_runtime::{kept_waiting, wait_begins};
@@ -12,14 +13,15 @@ use std::ptr;
 /// A bit of a record's `elem`: the lock is to be handed to this waiter.
 const STARVING: usize = 1;
 
-/// Returns the `elem` of a record that enters a lock's queue now. If `starving`, the lock is to be
-/// handed to its waiter.
+/// Returns the `elem` for a record that enters a lock's queue now. `starving` says that the lock is
+/// to be handed to the record's waiter.
 #[inline]
 pub(crate) fn mark(starving: bool) -> *mut () {
     mark_since(wait_begins(), starving)
 }
 
-/// The shift loses nothing: nanoseconds since the machine started are far below the top bit.
+/// Returns the `elem` for a wait that is to be counted from `since`. The shift loses nothing:
+/// nanoseconds since the machine started are far below the top bit.
 #[inline]
 fn mark_since(since: u64, starving: bool) -> *mut () {
     ptr::without_provenance_mut((since as usize) << 1 | usize::from(starving))

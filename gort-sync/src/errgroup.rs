@@ -51,7 +51,7 @@ struct Inner<E> {
     cancel: Option<OnError<E>>,
 }
 
-/// What `wait` reports: first a panic, then the error.
+/// What `wait` reports: a panic before the error.
 struct Failure<E> {
     error: FirstError<E>,
     panic: Option<Box<dyn Any + Send>>,
@@ -238,7 +238,7 @@ impl<E> ErrGroup<E> {
     /// assert_eq!(group.wait(), Ok(()));
     /// group.go(|| Err("no route to host"));
     /// assert_eq!(group.wait(), Err("no route to host"));
-    /// assert!(recover(|| group.wait()).is_err(), "not that all is well");
+    /// assert!(recover(|| group.wait()).is_err(), "the error is returned only once");
     /// ```
     #[track_caller]
     pub fn wait(&self) -> Result<(), E> {
@@ -363,7 +363,7 @@ impl<E> Inner<E> {
         caught::call(|| drop(late)).and(unwound)
     }
 
-    /// Returns the text for a cause, if one is needed.
+    /// Returns the text for the context's cause, or `None` if the group needs none.
     fn describe(&self, error: &E) -> Option<String> {
         let on_error = self.cancel.as_ref()?;
         let first = matches!(self.failure.lock().error, FirstError::None);

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// The error of an attempt without waiting: another goroutine or thread holds the lock.
+/// The error of an attempt to lock without waiting: the lock is already held.
 ///
 /// ```
 /// use gort::sync::{Mutex, WouldBlock};
@@ -17,7 +17,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WouldBlock;
 
-/// The error of an attempt with a time limit: the limit was reached before the lock was free.
+/// The error of an attempt to lock with a time limit: the limit was reached before the lock was
+/// free.
 ///
 /// ```
 /// use gort::sync::{RwLock, Timeout};

@@ -24,16 +24,16 @@
 //! select/    macro_support dynamic   what `select!` expands to · operations known at run time
 //! select/    operand promise         the operations of such a set · sends whose value comes later
 //! select/    send recv join          arms: a send · a receive · the end of a goroutine
-//! select/    pass arm case           the algorithm · what takes part · use in one select only
+//! select/    pass arm case           the algorithm · the trait of arms · each in one select only
 //! channel/   send recv direction     the two sides · the direction of an operation
 //! channel/   iter error              receivers as iterators · the errors of channel operations
 //! channel/   at done timer           channels of one instant · of a context · of a timer
 //! channel/   counter reserve ops     counting handles · reserving a send · send and receive
 //! channel/   hchan buffer ring       the channel · its buffer · if bounded, used without the lock
-//! channel/chain/ block memory        unbounded, used without the lock: blocks · where they go
+//! channel/chain/ block memory        if unbounded, the same: blocks · their allocation
 //! channel/   slots                   the memory of the ring
 //! channel/   membership hint         which bubble may use it · what can be seen without the lock
-//! lookout                            waiting until a look sees something
+//! lookout                            waiting until a check succeeds
 //! contention                         what the profile of locks records
 //! caught                             running a user's closure, however it ends
 //! waitlock waitqueue sudog           how every wait works: the lock · the queue · the record
@@ -52,11 +52,12 @@
         missing_docs,
         clippy::drop_non_drop,
         clippy::missing_panics_doc,
-        reason = "half of the crate, above a stand-in"
+        reason = "loom uses only half of the crate, and a stand-in for the runtime"
     )
 )]
 
-// Under loom the crate contains what the models explore, above a stand-in for the runtime.
+// Under loom the crate contains only what the models explore, and `runtime_loom.rs` stands in for
+// the runtime.
 #[cfg(loom)]
 extern crate self as gort_runtime;
 

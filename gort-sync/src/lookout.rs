@@ -1,9 +1,9 @@
-//! Waits until there is something to see. A waiter that is woken looks again.
+//! Waits until a check of an object's state succeeds. A waiter that is woken checks again.
 //!
 //! This is the common part of `oneshot`, `watch`, `broadcast`, `Notify` and the arm of a
-//! `WaitGroup`. A [`Lookout`] provides a lock, a queue under it, and the look: a function that
-//! checks whether there is something to see. This file has the code that waits for a lookout, in a
-//! call or as an arm of a select.
+//! `WaitGroup`. A [`Lookout`] provides a lock, a queue under it, and the *look*: a function that
+//! checks, under the lock, whether there is something for the waiter, and takes it. This file has
+//! the code that waits until the look succeeds, in a call or as an arm of a select.
 //!
 //! # Why no wake-up is lost
 //! The look and the entry into the queue are one critical section (`waitlock.rs`; a select holds
@@ -15,10 +15,10 @@
 //! later arrivals.
 //!
 //! # What a waker may hand over
-//! A waker that sets `success` in the record has made the look itself. [`Lookout::handed`] then
-//! returns what that look saw. The waker has won the record, so the waiter is a call, or an arm
-//! that is chosen, and asks for what it was handed. If the owner of a chosen arm unwinds before it
-//! asks, the arm drops what it was handed.
+//! A waker that sets `success` in the record has looked in the waiter's place. [`Lookout::handed`]
+//! then returns what the waker took. Nothing is lost by that: the waker has won the record, so a
+//! call that waited returns what it was handed, and an arm that waited is the chosen one. If the
+//! owner of a chosen arm unwinds before it asks for the result, the arm drops what it was handed.
 
 use crate::select::{Arm, SelectWord};
 use crate::sudog::Sudog;
@@ -30,11 +30,11 @@ use std::fmt;
 use std::panic::Location;
 use std::ptr;
 
-/// Something that a caller may have to wait for.
+/// An object for which a caller may have to wait, with the check that ends the wait.
 pub(crate) trait Lookout {
     /// The type of what the lock protects.
     type Inside;
-    /// The type of what is seen when the wait is over.
+    /// The type of what a look returns when the wait is over.
     type Seen;
 
     /// The reason that a dump shows.
@@ -50,14 +50,15 @@ pub(crate) trait Lookout {
     /// so it runs no user code.
     fn look(&self, inside: &mut Self::Inside) -> Option<Self::Seen>;
 
-    /// Returns what a waker has handed over, if it has set `success` and left `_left` in the `elem`
-    /// of an arm's record.
+    /// Returns what a waker that has set `success` has handed over. `_left` is what the waker has
+    /// left in the `elem` of an arm's record; for a call it is null.
     fn handed(&self, _left: *mut ()) -> Option<Self::Seen> {
         None
     }
 }
 
-/// Waits until there is something to see. Returns `None` if `deadline` was reached first.
+/// Waits until a look succeeds, and returns what it saw. Returns `None` if `deadline` was reached
+/// first.
 pub(crate) fn wait_for<L: Lookout>(
     lookout: &L,
     deadline: Option<Nanos>,
@@ -123,9 +124,9 @@ impl<L, S> LookArm<L, S> {
     }
 }
 
-// SAFETY: the lock is the lookout's, the same each time, and so is the queue. Both are used only
-// under the lock. If a look sees nothing, `enqueue` follows under the same lock, if at all, so code
-// that changes what the look saw finds the record (see the header).
+// SAFETY: the lock is the lookout's, the same each time, and so is the queue. The queue and the
+// record are used only under the lock. If a look sees nothing, `enqueue` follows under the same
+// lock, if at all, so code that changes what the look saw finds the record (see the header).
 unsafe impl<L: Lookout<Seen = S>, S> Arm for LookArm<L, S> {
     fn home(&self) -> Home {
         self.lookout.place().home()
@@ -159,7 +160,7 @@ unsafe impl<L: Lookout<Seen = S>, S> Arm for LookArm<L, S> {
 
     unsafe fn settle(&self, _site: &'static Location<'static>) -> bool {
         let seen = self.seen.take().or_else(|| {
-            // The arm was woken, and was either handed something or has to look again.
+            // The arm was woken. Either the waker has handed it something, or it has to look again.
             if self.sg.success.get() {
                 self.lookout.handed(self.sg.elem.get())
             } else {

@@ -29,7 +29,7 @@ pub(crate) fn reset() {
     ALIVE.take();
 }
 
-/// Part of an object that several threads may use until it is dropped. Detects later uses.
+/// Part of an object that several threads may use until it is dropped. Detects uses after the drop.
 #[derive(Debug)]
 pub(crate) struct Alive {
     /// Detects uses that do not happen before the drop.
@@ -38,11 +38,11 @@ pub(crate) struct Alive {
     id: usize,
 }
 
-// SAFETY: loom runs all threads of a model on one thread, and checks that uses and end exclude each
-// other.
+// SAFETY: loom runs all threads of a model on one thread, and checks that no use is concurrent with
+// the drop.
 unsafe impl Send for Alive {}
-// SAFETY: loom runs all threads of a model on one thread, and checks that uses and end exclude each
-// other.
+// SAFETY: loom runs all threads of a model on one thread, and checks that no use is concurrent with
+// the drop.
 unsafe impl Sync for Alive {}
 
 impl Alive {
@@ -58,7 +58,8 @@ impl Alive {
         }
     }
 
-    /// Called before each use. What follows the use in program order is not checked.
+    /// Called before each use. It is no error if the object is dropped right after the use, while
+    /// the caller still has a reference.
     #[track_caller]
     pub(crate) fn check(&self) {
         let is_alive = ALIVE.with_borrow(|alive| alive.get(self.id) == Some(&true));
@@ -248,7 +249,8 @@ impl Backoff {
         Self
     }
 
-    /// Does nothing. Called when another thread has made progress, so there is no reason to wait.
+    /// Does nothing: this is called when another thread has made progress, so there is no reason to
+    /// wait.
     pub(crate) fn spin(&self) {}
 
     #[track_caller]

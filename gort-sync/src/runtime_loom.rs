@@ -1,5 +1,5 @@
-//! Stand-in for the parts of gort-runtime that gort-sync uses, for loom. The code that waits is the
-//! real one. loom's threads stand for goroutines.
+//! Stand-in for the parts of gort-runtime that gort-sync uses, for loom. The code of gort-sync that
+//! waits is the real code. loom's threads stand for goroutines.
 //!
 //! The contract of `gort_runtime::Current` is checked: a waiter that is woken twice for one wait,
 //! or while it does not wait, fails the model.
@@ -41,13 +41,14 @@ std::thread_local! {
     static LOCKS: Cell<usize> = const { Cell::new(0) };
     static SNOOZES: Cell<u32> = const { Cell::new(0) };
     static TIME: Cell<Nanos> = const { Cell::new(START) };
-    /// Parkers that are no longer used for a wait. A waker may still be about to return from one.
+    /// All parkers of this execution. They are kept until the next execution begins, because a
+    /// waker may still be inside [`Waiter::ready`] when its waiter has continued.
     #[expect(clippy::vec_box, reason = "wakers have their addresses")]
-    static OLD: RefCell<Vec<Box<Parker>>> = const { RefCell::new(Vec::new()) };
+    static PARKERS: RefCell<Vec<Box<Parker>>> = const { RefCell::new(Vec::new()) };
 }
 
 loom::thread_local! {
-    /// How much later it is for this thread than for others, if time passes quickly for it.
+    /// How far this thread's clock is ahead of the others', if time passes quickly for this thread.
     static AHEAD: Cell<Option<Nanos>> = Cell::new(None);
     /// The number of rounds for which this thread will spin.
     static SPINS: Cell<u32> = Cell::new(0);
@@ -69,13 +70,13 @@ pub(crate) fn spins(rounds: u32) {
 #[cfg(test)]
 pub(crate) fn reset() {
     TIME.set(START);
-    OLD.take();
+    PARKERS.take();
     SNOOZES.set(0);
     LOCKS.set(0);
 }
 
-/// Returns the number of locks that have not been dropped. Every object that is freed has one, so
-/// locks that are left at the end of a model have leaked.
+/// Returns the number of locks that have not been dropped. Every object that a model must free has
+/// a lock, so a lock that is left at the end of a model means a leak.
 #[cfg(test)]
 pub(crate) fn locks() -> usize {
     LOCKS.get()
@@ -98,7 +99,7 @@ pub fn now() -> Nanos {
     TIME.get() + ahead.unwrap_or(0)
 }
 
-/// No profile is made.
+/// Returns 0: waits are not recorded in a model.
 #[must_use]
 pub fn wait_begins() -> u64 {
     0
@@ -126,7 +127,7 @@ pub fn random() -> u32 {
     0
 }
 
-/// No model is explored by gort's own explorer.
+/// Points that do nothing: gort's own explorer explores no model.
 pub mod point {
     use std::panic::Location;
 
@@ -209,10 +210,10 @@ impl MayWait {
     }
 }
 
-/// A model has no hooks.
+/// Checks nothing: a model has no hooks.
 pub fn check_in_debug_builds(_: WaitReason) {}
 
-/// A model takes no time, so no thread steps back.
+/// Does nothing: nothing takes time in a model, so no thread steps back.
 pub fn collided(_: impl FnOnce()) {}
 
 pub fn lock_stepping_back(lock: &RawLock) {
@@ -234,7 +235,7 @@ pub fn wait_for_ever(_: WaitReason) -> ! {
     }
 }
 
-/// The same variants as the real one.
+/// The variants of the real enum that the models need.
 #[derive(Clone, Copy, Debug)]
 pub enum WaitReason {
     BarrierWait,
@@ -419,7 +420,7 @@ impl Current {
             woken: Cell::new(false),
         });
         let waiter = Waiter(NonNull::from(&*parker));
-        OLD.with_borrow_mut(|old| old.push(parker));
+        PARKERS.with_borrow_mut(|parkers| parkers.push(parker));
         Self(waiter)
     }
 

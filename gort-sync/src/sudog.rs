@@ -15,10 +15,10 @@ use std::ptr;
 /// Decides which of several records of one wait wins, by one compare-and-swap.
 ///
 /// # Orderings
-/// The winner's compare-and-swap is acquire-release. The waiter reads the word after the wake-up,
-/// which already orders everything before it. No model fails if one of these orderings is weakened:
-/// a waker wins under the queue's lock, and a waiter whose time was up takes that lock before it
-/// continues.
+/// The winner's compare-and-swap is acquire-release. The waiter reads the word after it has been
+/// woken, and the wake-up already orders everything that the winner did before. No model fails if
+/// one of these orderings is weakened: a waker wins under the queue's lock, and a waiter whose time
+/// was up takes that lock before it continues.
 #[derive(Debug)]
 pub struct SelectWord(AtomicUsize);
 
@@ -94,14 +94,18 @@ pub(crate) struct Sudog {
     /// The goroutine or thread to wake.
     pub(crate) waiter: CheckedCell<Option<Waiter>>,
     /// For a sender, the place where the value is. For a receiver, the place where the value goes.
-    /// For a promise that was won on a rendezvous channel, the receiver's record.
+    /// For a promise that was won on a rendezvous channel, the receiver's record. Waiters for other
+    /// objects use the field differently: it holds the number of permits that are asked for
+    /// (`semaphore/sema.rs`), or when the wait for a lock began (`contention.rs`), or a mark that
+    /// says that a permit was handed over (`notify.rs`).
     pub(crate) elem: CheckedCell<*mut ()>,
     /// Set by the waker: true if the value was moved or the lock was handed over. False if the
-    /// channel was closed or, for a receiver, if it has to look again.
+    /// channel was closed, or if the waiter has to look again.
     pub(crate) success: CheckedCell<bool>,
-    /// The word of the select of which this is an arm, or null.
+    /// The word that decides the wait: the word of the select of which this is an arm, or of a wait
+    /// with a time limit. Null if only a waker can end the wait.
     pub(crate) select: CheckedCell<*const SelectWord>,
-    /// The index of that arm.
+    /// The index of the arm.
     pub(crate) case: CheckedCell<usize>,
 }
 
@@ -121,8 +125,8 @@ impl Sudog {
         }
     }
 
-    /// Prepares the record for a queue: sets its waiter, and that it is arm `case` of the select
-    /// that `word` decides.
+    /// Prepares the record for a queue: stores its waiter and `elem`, and makes it arm `case` of
+    /// the select that `word` decides.
     #[inline]
     pub(crate) fn enter(&self, waiter: Waiter, elem: *mut (), word: &SelectWord, case: usize) {
         self.waiter.set(Some(waiter));

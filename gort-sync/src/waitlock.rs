@@ -221,8 +221,8 @@ impl<'a, S> Held<'a, S> {
         // SAFETY: the caller guarantees that the record names us, is in the queue, and carries the
         // word if there is a time limit. So wakers find us only under the lock, which `commit`
         // releases. One waker removes the record, wins the word if there is one, and wakes us,
-        // once. `commit` owns the lock's guard; afterwards it only calls `unlocked`, which keeps
-        // its requirement.
+        // once. `commit` releases the lock by dropping the guard, which it owns. After that it only
+        // calls `unlocked`, which uses nothing that may be gone, as the caller guarantees.
         unsafe { park(wait, word, commit) };
         if wait.until.is_none() || word.winner().is_some() {
             return Waited::Woken(sg.success.get());
