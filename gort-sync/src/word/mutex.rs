@@ -2,10 +2,10 @@
 //!
 //! | bit | meaning | set by | cleared by |
 //! |---|---|---|---|
-//! | `LOCKED` | the lock is held | the locker, or the unlocker that hands it over | the holder |
+//! | `LOCKED` | the lock is held | the locker, or the unlocker that hands it over | the holder, or an unlocker that takes the hand-over back |
 //! | `QUEUED` | a waiter may be in the queue | a waiter | a thread that finds the queue empty |
-//! | `WOKEN` | a goroutine competes | an unlocker, for the waiter that it wakes; a spinning newcomer | the competitor |
-//! | `STARVING` | the lock is only handed over | an unlocker that finds a starving waiter first | as `QUEUED`, or an unlocker that hands over |
+//! | `WOKEN` | a goroutine competes | an unlocker, for the waiter that it wakes; a spinning newcomer | the competitor, or an unlocker that takes the wake-up back |
+//! | `STARVING` | no thread can take the lock: it is only handed over | an unlocker that finds a starving waiter at the front | as `QUEUED`, or an unlocker that hands over |
 //! | `PASSED` | how many spinning newcomers have set `WOKEN` since a waiter was last woken | a spinning newcomer | as `QUEUED`, or an unlocker that wakes or hands over |
 //!
 //! Lockers, unlockers and spinning newcomers change `LOCKED`, `WOKEN` and `PASSED` without the
@@ -21,7 +21,8 @@
 //!    without being handed the lock, or a newcomer that spins and has set the bit
 //!    ([`compete`](Word::compete)). The competitor clears the bit as it locks
 //!    ([`try_lock`](Word::try_lock)), or in [`lock_or_announce`](Word::lock_or_announce). No other
-//!    thread clears it, because no other thread sets it in between.
+//!    thread clears it: an unlocker takes back only a bit that it has set itself, and while the bit
+//!    is set no other thread sets it.
 //! 3. `LOCKED` is set at the moment at which a thread sets `STARVING`. While `STARVING` is set and
 //!    `LOCKED` is not, the unlocker that freed the lock has a duty and is on its way, and only an
 //!    unlocker with a duty sets `LOCKED`.
@@ -49,12 +50,13 @@
 //! bit owns it.
 //!
 //! *An unlocker with a duty* looks at the present word, not at the word that caused the duty: it
-//! may be late, and several may have a duty. If the first waiter starves, it sets `LOCKED` on the
-//! waiter's behalf; but if another thread has locked in between, it sets `STARVING` and leaves the
-//! hand-over to that thread. If the first waiter does not starve, it sets `WOKEN`. If it finds
-//! `WOKEN` or `STARVING` set, it leaves the queue to the competitor, or to the holder. If it has
-//! set `LOCKED` or `WOKEN`, it removes the waiter. If that waiter has given up, the unlocker takes
-//! back what it has set and continues with the next waiter, until the queue is empty.
+//! may be late, and several may have a duty. If the lock is free, and the first waiter starves or
+//! `STARVING` is set, it sets `LOCKED` on the waiter's behalf. If the first waiter starves, but
+//! another thread has locked in between, it sets `STARVING` and leaves the hand-over to that
+//! thread. Otherwise it sets `WOKEN`, unless it finds `WOKEN` or `STARVING` set: then it leaves the
+//! queue to the competitor, or to the holder. If it has set `LOCKED` or `WOKEN`, it removes the
+//! waiter. If that waiter has given up, the unlocker takes back what it has set and continues with
+//! the next waiter, until the queue is empty.
 //!
 //! # Why spinning newcomers do not keep waiters out
 //! While `WOKEN` is set no waiter is woken. So spinning newcomers may set it 15 times, each for the
@@ -131,8 +133,8 @@ impl Word {
                 .is_ok()
     }
 
-    /// Makes the caller the competitor, if unlockers would otherwise wake a waiter while it spins.
-    /// Returns true if the caller is the competitor from now on, and `WOKEN` is set for it.
+    /// Makes the caller the competitor, if unlockers would otherwise wake a waiter while the caller
+    /// spins. Returns true if the caller is the competitor from now on, and `WOKEN` is set for it.
     pub(crate) fn compete(&self) -> bool {
         let word = self.0.load(Relaxed);
         word & (LOCKED | QUEUED | WOKEN | STARVING) == LOCKED | QUEUED
@@ -143,7 +145,7 @@ impl Word {
                 .is_ok()
     }
 
-    /// Returns true if the lock is only handed over.
+    /// Returns true if no thread can take the lock, because it is only handed over.
     pub(crate) fn is_starving(&self) -> bool {
         self.0.load(Relaxed) & STARVING != 0
     }

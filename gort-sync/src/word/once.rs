@@ -1,4 +1,4 @@
-//! The word of something that is done once.
+//! The state word of work that is done once.
 //!
 //! ```text
 //! NEW ──► RUNNING ──► DONE
@@ -27,7 +27,7 @@ const RUNNING: u32 = 1;
 const RUNNING_QUEUED: u32 = 2;
 const DONE: u32 = 3;
 
-/// The state word of something done once. See the head of the file.
+/// The state word of work that is done once. See the head of the file.
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU32);
 

@@ -12,15 +12,15 @@
 //!
 //! A reader first adds itself and then looks at the old value of the word, as in Go: an addition is
 //! a fifth cheaper than a load and a compare-and-swap (`rwmutex_read`). If it finds `WRITER` or
-//! `QUEUED`, it is not inside but has only knocked. It leaves at once, in the way in which a reader
-//! leaves and with a reader's duty.
+//! `QUEUED`, it is not inside but has only knocked. It leaves at once, exactly as a reader that was
+//! inside does, and may have the same duty.
 //!
 //! # Invariants
 //! 1. A writer is inside, or readers are, or neither, but never both. (While `WRITER` is set, all
 //!    readers that are counted have knocked.)
 //! 2. If a queue is not empty, `QUEUED` is set. It is set under the queues' lock, and only while
-//!    the lock is occupied, by a compare-and-swap that fails otherwise. It is cleared under that
-//!    lock, when both queues are empty.
+//!    the readers-writer lock is occupied: the compare-and-swap fails if the word has changed since
+//!    the caller found it so. It is cleared under the queues' lock, when both queues are empty.
 //! 3. While `QUEUED` is set, readers and writers get in only by being let in, under the queues'
 //!    lock. So while a thread holds that lock and a waiter is queued, other threads change the word
 //!    in two ways only: readers leave, and newcomers knock. Knocking takes no one's turn, since the
@@ -146,8 +146,8 @@ impl Word {
         }
     }
 
-    /// Removes a reader, or one that has knocked. Returns true if it was the last one and must look
-    /// after the waiters.
+    /// Removes a reader that is inside or has knocked. Returns true if it was the last one and a
+    /// waiter may be queued: the caller must then look after the waiters.
     #[inline]
     #[must_use]
     pub(crate) fn read_unlock(&self) -> bool {
@@ -163,7 +163,7 @@ impl Word {
     }
 
     /// Turns the writer into a reader, unless a waiter is queued or a reader knocks. In that case
-    /// returns false: it is still the writer, and must look after them.
+    /// returns false: the caller is still the writer, and must look after them.
     #[inline]
     #[must_use]
     pub(crate) fn downgrade(&self) -> bool {
