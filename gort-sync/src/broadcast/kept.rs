@@ -132,7 +132,7 @@ impl<T> Shared<T> {
         inside.end()
     }
 
-    /// Ends a receiver with this next number.
+    /// Removes a receiver. `next` is the number of its next value.
     pub(super) fn receiver_gone(&self, next: &AtomicU64) {
         let mut inside = self.place.lock();
         inside.receivers -= 1;

@@ -57,7 +57,7 @@ unsafe impl<T> Arm for JoinNextArm<'_, T> {
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {
-        // A select with a `default` may be one that must not wait. Then `settle` must not wait
+        // A select with a `default` may run where nothing may wait. Then `settle` must not wait
         // either.
         let may_wait = MayWait::get().is_some() && !must_exit();
         // SAFETY: the caller holds the lock. The reference is used only here.

@@ -18,8 +18,8 @@
 //!
 //! # When a member has ended
 //! A member's guard ([`SetMember`]) is dropped after the user's function, on the goroutine's stack.
-//! From that drop to the goroutine's end no user code runs and nothing waits. So the caller that
-//! takes the result may wait for the end.
+//! From that drop to the goroutine's end no user code runs, except hooks and the destructors of
+//! goroutine-locals, which may wait. The caller that takes the result waits for the end.
 
 use super::SetShared;
 use crate::waitqueue::{WaitQueue, Wakes};

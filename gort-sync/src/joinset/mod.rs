@@ -75,8 +75,8 @@ impl<T> SetShared<T> {
     }
 }
 
-/// Returns the result of a member that was removed from the set. If the member is still about to
-/// end, waits for that.
+/// Returns the result of a member that was removed from the set. If the member's goroutine has not
+/// quite ended, waits for its end.
 fn finish<T>(handle: JoinHandle<T>) -> Result<T, JoinError> {
     if handle.is_leaving() {
         handle.join_leaving()

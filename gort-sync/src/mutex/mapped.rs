@@ -34,7 +34,7 @@ pub struct MappedMutexGuard<'a, T: ?Sized> {
     _data: PhantomData<&'a mut T>,
 }
 
-// SAFETY: the guard is a `&mut T` and the duty to unlock, which any thread may do.
+// SAFETY: the guard is a `&mut T` and the duty to unlock, which any thread may perform.
 unsafe impl<T: ?Sized + Send> Send for MappedMutexGuard<'_, T> {}
 // SAFETY: a shared guard gives only `&T`.
 unsafe impl<T: ?Sized + Sync> Sync for MappedMutexGuard<'_, T> {}

@@ -6,8 +6,8 @@
 //! they do not wake a waiter that would only lose. *Starvation mode*: a waiter that has waited for
 //! more than 1 ms says so in its record. An unlocker that finds it at the front of the queue hands
 //! it the lock. If a newcomer has taken the lock in between, the unlocker makes sure that no
-//! newcomer does so again. The record of an arm of a select (`request.rs`) says so from the start,
-//! because the arm cannot compete once it has won its select.
+//! newcomer does so again. The record of an arm of a select (`request.rs`) says from the start that
+//! its waiter starves, because an arm cannot compete once it has won its select.
 //!
 //! # Waiters that may give up
 //! A waiter that has a deadline, or is in a select, has a [`SelectWord`], since its wait can end
@@ -117,8 +117,9 @@ impl RawMutex {
         }
     }
 
-    /// Tries to lock for a moment. `competes` says whether the caller is the competitor, for which
-    /// `WOKEN` is set. If the function returns false, the caller may have become the competitor.
+    /// Spins for a moment and tries to lock. `competes` says whether the caller is the competitor,
+    /// for which `WOKEN` is set. If the function returns false, the caller may have become the
+    /// competitor.
     fn compete(&self, competes: &mut bool) -> bool {
         let mut rounds = rounds();
         loop {

@@ -1,5 +1,5 @@
-//! A gate that lets one caller at a time work until the work is done. `Once`, `OnceLock` and
-//! `LazyLock` wait on it.
+//! A gate in front of work that is done once: it lets one caller at a time do the work, until one
+//! has done it. `Once`, `OnceLock` and `LazyLock` wait on it.
 
 use crate::prim::const_unless_loom;
 use crate::waitlock::{End, Wait, WaitLock};
@@ -9,7 +9,7 @@ use gort_runtime::{Current, Home, WaitReason, point};
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
 
-/// The word, and the waiters for it to change.
+/// The state word, and the goroutines that wait for it to change.
 pub(crate) struct Gate {
     word: Word,
     queue: WaitLock<WaitQueue>,
@@ -18,7 +18,7 @@ pub(crate) struct Gate {
 impl UnwindSafe for Gate {}
 impl RefUnwindSafe for Gate {}
 
-/// What it means if the work unwinds.
+/// What happens if the work unwinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unwound {
     /// The work counts as done.
@@ -27,7 +27,7 @@ pub(crate) enum Unwound {
     Again,
 }
 
-/// The right, and the duty, to do the work. Ends when it is dropped.
+/// The right, and the duty, to do the work. Dropping it ends the turn.
 pub(crate) struct Turn<'a> {
     gate: &'a Gate,
     unwound: Unwound,
@@ -50,7 +50,8 @@ impl Gate {
         self.word.is_done()
     }
 
-    /// Does what [`is_done`](Self::is_done) does, for callers that may look again and again.
+    /// Like [`is_done`](Self::is_done), for callers that may ask in a loop: if the work is not
+    /// done, this is a point at which an explored schedule may run another goroutine first.
     #[inline]
     pub(crate) fn look(&self) -> bool {
         if self.is_done() {

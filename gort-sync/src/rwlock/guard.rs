@@ -2,8 +2,8 @@
 //!
 //! Both guards are `Send`: the lock belongs to the owner of the guard, not to a thread. A write
 //! guard holds a `&RwLock<T>`, which is `Send` and `Sync` if `T` is both. So both guards are `Send`
-//! and `Sync` under the same condition. That reference is invariant in `T`. A read guard only
-//! reads; it holds a pointer and is covariant, as std's is.
+//! and `Sync` under the same condition. The reference makes a write guard invariant in `T`. A read
+//! guard only reads, so it holds a pointer and is covariant, as std's is.
 
 use super::RwLock;
 use super::mapped::{MappedRwLockReadGuard, MappedRwLockWriteGuard};

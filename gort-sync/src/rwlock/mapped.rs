@@ -58,7 +58,7 @@ pub struct MappedRwLockWriteGuard<'a, T: ?Sized> {
 unsafe impl<T: ?Sized + Send + Sync> Send for MappedRwLockReadGuard<'_, T> {}
 // SAFETY: a shared guard gives only `&T`.
 unsafe impl<T: ?Sized + Send + Sync> Sync for MappedRwLockReadGuard<'_, T> {}
-// SAFETY: the guard is a `&mut T` and the duty to unlock, which any thread may do.
+// SAFETY: the guard is a `&mut T` and the duty to unlock, which any thread may perform.
 unsafe impl<T: ?Sized + Send + Sync> Send for MappedRwLockWriteGuard<'_, T> {}
 // SAFETY: a shared guard gives only `&T`.
 unsafe impl<T: ?Sized + Send + Sync> Sync for MappedRwLockWriteGuard<'_, T> {}
@@ -162,7 +162,7 @@ impl<T: ?Sized> Drop for MappedRwLockWriteGuard<'_, T> {
     }
 }
 
-/// Implements `Debug` and `Display` as those of the part.
+/// Implements `Debug` and `Display` by formatting the part.
 macro_rules! shown {
     ($($guard:ident),*) => {$(
         impl<T: ?Sized + fmt::Debug> fmt::Debug for $guard<'_, T> {

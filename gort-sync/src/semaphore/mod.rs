@@ -174,8 +174,8 @@ impl Semaphore {
 
     /// Returns a request for `n` permits, to be used to the right of `<-` in `select!`. The arm's
     /// value is the [`Permit`]. The arm waits in the same queue as all other requests. An arm that
-    /// is not chosen has acquired nothing. A closed semaphore makes the arm ready, and panics if
-    /// the arm is chosen.
+    /// is not chosen has acquired nothing. If the semaphore is closed, the arm is ready, and
+    /// choosing it panics.
     ///
     /// ```
     /// use gort::context::Context;
@@ -275,8 +275,8 @@ impl Semaphore {
         self.available_now()
     }
 
-    /// Returns the same as [`available_permits`](Self::available_permits). No other goroutine runs
-    /// in between, so the caller may hold a lock.
+    /// Returns the same as [`available_permits`](Self::available_permits), but without a point at
+    /// which an explored schedule may change goroutines. So the caller may hold a lock.
     pub(crate) fn available_now(&self) -> usize {
         self.sema().available()
     }

@@ -14,8 +14,9 @@
 //!    the lock and has set the flag (`freeze`) may take its time to compute a new word, and write
 //!    it with a plain store.
 //! 2. Between two critical sections `QUEUED` is set if the queue has a waiter that could be served
-//!    one day (it asks for no more than `total`). It may also be set without such a waiter: a
-//!    select has polled and then chosen another arm. The next holder of the lock clears it.
+//!    one day (it asks for no more than `total`). It may also be set without such a waiter: after a
+//!    select has polled and then chosen another arm, or after an attempt that was refused without
+//!    waiting. The next thread that takes permits or serves waiters under the lock clears it.
 //! 3. The first such waiter asks for more permits than are available, otherwise it would have been
 //!    served.
 //! 4. Available permits + permits that are out = `total`. Permits that are out are in `Permit`s.
@@ -34,9 +35,9 @@
 //! A giver's permits are out until its compare-and-swap; after that the giver touches nothing. On
 //! the slow path it gives back under the lock, and only after it has seen under the lock that
 //! `ORPHANED` is not set. That flag is set under the lock, so the memory can be freed only after
-//! the giver has released it. The thread that sets `ORPHANED` creates a permit for itself and holds
-//! it until it has released the lock. From then on `total` does not change, and the thread that
-//! makes the number of available permits equal to `total` is the last one.
+//! the giver has released the lock. The thread that sets `ORPHANED` creates a permit for itself and
+//! holds it until it has released the lock. From then on `total` does not change, and the thread
+//! that makes the number of available permits equal to `total` is the last one.
 
 use crate::prim::{
     AtomicUsize,
@@ -324,8 +325,9 @@ impl Sema {
         self.word.fetch_or(QUEUED, AcqRel) | QUEUED
     }
 
-    /// Takes `n` permits if they are available and no waiter could be served one day. Otherwise the
-    /// word stays frozen, so that the caller may enter the queue under the same lock.
+    /// Takes `n` permits if they are available and no waiter could be served one day. If the result
+    /// is `NotNow` the word stays frozen, so that the caller may enter the queue under the same
+    /// lock.
     pub(super) fn try_locked(&self, state: &SemaState, n: usize) -> Result<(), Refused> {
         let word = self.freeze();
         if state.next().is_none() && (word & CLOSED != 0 || permits(word) >= n) {
@@ -337,7 +339,7 @@ impl Sema {
         Err(Refused::NotNow)
     }
 
-    /// Gives `more` permits and those that are available to the first waiters, as far as they
+    /// Gives `more` permits and those that are available to the first waiters, for as long as they
     /// suffice. Waiters that are served are moved to `woken`, to be woken after the lock is
     /// released.
     pub(super) fn serve(&self, state: &mut SemaState, more: usize, woken: &Wakes) {

@@ -4,8 +4,8 @@ use super::WaitGroup;
 use gort_runtime::{JoinHandle, aborts_on_panic, catch, is_goexit, raise};
 use std::mem::ManuallyDrop;
 
-/// A goroutine's part of the count. Dropping it subtracts one, when the goroutine has ended or
-/// could not be started.
+/// A goroutine's part of the count. It is dropped, which subtracts one, when the goroutine has
+/// ended or could not be started.
 struct Member(WaitGroup);
 
 impl Drop for Member {

@@ -20,8 +20,9 @@
 //! same critical section.
 //!
 //! # Ordering of the value
-//! A thread that enters has held the lock after the last one left, so it sees the value as that one
-//! left it. In between, the value is accessed without the lock, under invariants 1 and 2.
+//! A thread leaves under the lock, and the next one enters under the lock, so the next one sees the
+//! value as the earlier one left it. Between entering and leaving, the thread accesses the value
+//! without the lock, under invariants 1 and 2.
 
 use crate::channel::RecvError;
 use crate::lookout::{Lookout, wait_for};
@@ -80,7 +81,8 @@ impl<T> Watched<T> {
     }
 
     pub(super) fn one_more_sender(&self) {
-        // Each sender has a handle, which is counted as well, so this cannot overflow.
+        // Each sender holds an `Arc`, and the `Arc` aborts before its count overflows, so this
+        // count cannot overflow.
         self.place.lock().senders += 1;
     }
 
@@ -177,7 +179,7 @@ impl<T> Drop for Writing<'_, T> {
     }
 }
 
-/// The result of a look that has counted its owner as a reader, or has set `writing` for it.
+/// The result of a look that has counted its caller as a reader, or has set `writing` for it.
 struct Entered;
 
 /// Checks whether a reader may enter, and counts it if it may.
