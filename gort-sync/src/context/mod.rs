@@ -75,7 +75,7 @@ impl RefUnwindSafe for Context {}
 pub enum ContextError {
     /// The context, or one that it derives from, was canceled.
     Canceled,
-    /// Its deadline has passed.
+    /// The context's deadline has passed.
     DeadlineExceeded,
 }
 
@@ -163,8 +163,8 @@ impl Context {
         (context, Cancel::of(node))
     }
 
-    /// Creates a context that a signal ends. `enter` is given the means to end it, and returns the
-    /// function that is called when the context is cancelled.
+    /// Creates a context that a signal ends. `enter` gets the [`Ender`] of the context, and returns
+    /// the function that is called when the context is cancelled.
     pub(crate) fn until_ended_by_signal(
         &self,
         enter: impl FnOnce(Ender) -> Release,
@@ -202,9 +202,9 @@ impl Context {
         }
     }
 
-    /// Creates a context that also has `value`, which [`value`](Self::value) finds by its type. It
-    /// hides another value of the same type. Define a type of your own for values that are private
-    /// to your code. Go's `context.WithValue`.
+    /// Creates a context that also has `value`, which [`value`](Self::value) finds by its type. The
+    /// new value hides an earlier one of the same type. Define a type of your own for values that
+    /// are private to your code. Go's `context.WithValue`.
     ///
     /// ```
     /// use gort::context::Context;
@@ -314,16 +314,17 @@ impl Context {
     /// Until the context is done there is no goroutine. If the system has no room for the
     /// goroutine's stack by then, `f` runs as soon as there is room.
     ///
-    /// A clone of the context in `f` keeps the context, and itself, alive until the context is done
-    /// or the function is stopped. If all handles of the context are dropped, `f` waits for the
-    /// context that it derives from. If nothing is left that could end the context, `f` is dropped.
+    /// If `f` owns a clone of the context, the context and `f` keep each other alive until the
+    /// context is done or the function is stopped. If all handles of the context are dropped, `f`
+    /// waits for the context that it derives from. If nothing is left that could end the context,
+    /// `f` is dropped.
     ///
     /// # Examples
     /// ```
     /// use gort::context::Context;
     /// use gort::net::TcpListener;
     ///
-    /// // A wait that knows nothing about contexts ends together with this one.
+    /// // `accept` knows nothing about contexts, and still ends when this one does.
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
     /// let (ctx, cancel) = Context::background().with_cancel();
     /// let closer = listener.try_clone()?;
@@ -390,7 +391,7 @@ pub struct Cancel {
 /// A function that is called when a context is cancelled.
 pub(crate) type Release = Box<dyn Fn() + Send + Sync>;
 
-/// Ends a context from elsewhere, and does not keep it alive.
+/// Ends a context, and does not keep it alive.
 #[derive(Clone)]
 pub(crate) struct Ender(Weak<Node>);
 

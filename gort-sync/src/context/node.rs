@@ -1,9 +1,10 @@
 //! The tree of contexts that can end, and the functions that start when one does.
 //!
-//! A node holds its parent. A parent knows its children only weakly, so a child that is dropped or
-//! has been cancelled leaves nothing behind. A node's end is its [`DoneEvent`], which also compares
-//! the clock: a deadline needs no timer. A child's deadline is never later than its parent's, so
-//! when the time is up for a node, it is up for all nodes below it.
+//! A node has a strong reference to its parent. A parent has only weak references to its children,
+//! so a child that is dropped or has been cancelled leaves nothing behind. A node ends when its
+//! [`DoneEvent`] happens. The event compares the deadline with the clock whenever it is asked, so a
+//! deadline needs no timer. A child's deadline is never later than its parent's, so when the time
+//! is up for a node, it is up for all nodes below it.
 //!
 //! # Locks
 //! `links` protects what hangs below a node. A thread locks only one node at a time. Under `links`
@@ -22,18 +23,19 @@
 //! So a canceller that finds a node without children knows that all nodes below have ended,
 //! whichever canceller did the work. The second helps the first.
 //!
-//! The way down needs neither recursion nor a list, however deep the tree is: `parent` is the way
-//! back up.
+//! A canceller needs neither recursion nor a list, however deep the tree is: it goes back up
+//! through `parent`.
 //!
 //! # Functions
 //! A function is in the node whose end it waits for, and the canceller starts its goroutine. A node
 //! with a deadline may end without a canceller; for that case the function is a timer as well (the
 //! runtime's `Timed`). Until it starts there is no goroutine.
 //!
-//! *Who decides.* `state` holds the closure. The code that takes it out runs it (the function's
-//! goroutine) or drops it (`stop`). A canceller leaves it there and sets `started`: from then on it
-//! cannot be stopped, even if it takes a while until there is a stack for the goroutine. Both the
-//! timer's goroutine and the canceller's may come; the second finds no closure.
+//! *Which code runs or drops the closure.* `state` holds the closure. The function's goroutine
+//! takes it out and runs it; `stop` takes it out and drops it. A canceller leaves the closure there
+//! and sets `started`: from then on the function cannot be stopped, even if its goroutine has to
+//! wait for a stack. The timer and a canceller may each start a goroutine for the function. The
+//! second of them finds no closure.
 //!
 //! *Nothing is left behind.* Starting or stopping the function cancels the timer, which is armed
 //! before any other thread knows the function. Taking the closure removes the function from the
@@ -142,12 +144,12 @@ impl Node {
         self.deadline
     }
 
-    /// Returns the deadline as the scheduler counts time.
+    /// Returns the deadline as a time on the scheduler's clock.
     pub(super) fn due(&self) -> Option<Nanos> {
         self.event.due()
     }
 
-    /// Notes that a signal may end the node.
+    /// Records that a signal may end the node.
     pub(super) fn waits_for_signal(&self) {
         *self.waits_for_signal.lock() = Some(WaitsOutside::new());
         if self.event.how().is_some() {
@@ -195,7 +197,7 @@ impl Node {
         drop(cause);
     }
 
-    /// Ends this node if it has not ended; in that case takes the cause.
+    /// Ends this node and takes the cause, unless the node has ended before.
     fn end(&self, how: How, cause: &mut Option<Cause>) {
         self.event.finish(how, || {
             if let Some(cause) = cause.take() {
@@ -246,8 +248,8 @@ impl Node {
         to.extend(funcs.into_values());
     }
 
-    /// Called when the last handle is gone: leaves the parent, and passes the functions to it,
-    /// since from now on only the parent's end could have ended this node. Returns the parent.
+    /// Called when the last handle is gone: leaves the parent, and passes the functions to it.
+    /// Without a handle only the parent's end could still have ended this node. Returns the parent.
     fn retire(&mut self) -> Option<Arc<Self>> {
         self.unlink();
         let parent = self.parent.take()?;
@@ -307,8 +309,9 @@ impl Func {
         )
     }
 
-    /// Takes the closure, if it is still there, and removes the function from its node's list. If a
-    /// canceller has started the function, returns the closure only `to_run` it.
+    /// Takes the closure, if it is still there, and removes the function from its node's list.
+    /// `to_run` says that the caller will run the closure. If it is false, this returns `None` once
+    /// a canceller has started the function.
     pub(super) fn take(&self, to_run: bool) -> Option<Closure> {
         let (f, listed_in) = {
             let mut state = self.state.lock();
@@ -330,7 +333,7 @@ impl Func {
         state.started || state.f.is_none()
     }
 
-    /// Starts the goroutine, since the node has ended.
+    /// Starts the function's goroutine. Called when the node has ended.
     #[track_caller]
     fn start(this: &Arc<Timed<Self>>) {
         {

@@ -1,5 +1,5 @@
-//! Which receivers and contexts have asked for which signals, and the signals that have arrived for
-//! them. Everything is under one lock.
+//! Records which receivers and contexts have asked for which signals, and which signals have
+//! arrived for them. Everything is under one lock.
 //!
 //! # Invariants
 //! 1. A signal is caught exactly while an entry of the registry asks for it. The runtime's
@@ -92,7 +92,7 @@ impl Registry {
         let caught = self.asked_without(None);
         Signal::all_in(asks & !caught).for_each(|signal| catch_signal(signal.number()));
         // An entry that is leaving may have asked sysmon to block some of these signals again
-        // (`may_release_signals`). Withdraw that.
+        // (`may_release_signals`). Withdraw that request.
         unblock_signals(asks);
         self.next_id += 1;
         self.next_id
@@ -197,7 +197,8 @@ pub(super) fn open_inbox(signals: &[Signal]) -> u64 {
     id
 }
 
-/// Makes one of these signals end a context.
+/// Makes `ender` end its context when one of these signals arrives (one of all signals, if
+/// `signals` is empty).
 pub(super) fn enter_context(signals: &[Signal], ender: Ender) -> u64 {
     on_caught_signals(hand_out);
     let asks = set_of(signals);

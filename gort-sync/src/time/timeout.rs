@@ -38,13 +38,13 @@ impl Error for Elapsed {}
 /// unwind.
 struct Deadline {
     context: Context,
-    kept: Arc<AtomicBool>,
+    in_time: Arc<AtomicBool>,
 }
 
 impl Drop for Deadline {
     fn drop(&mut self) {
         // Relaxed: the reader has waited for the end of this goroutine, which orders the store.
-        self.kept.store(self.context.err().is_none(), Relaxed);
+        self.in_time.store(self.context.err().is_none(), Relaxed);
     }
 }
 
@@ -98,10 +98,10 @@ where
     let _ = MayWait::check(WaitReason::Timeout);
     let (context, cancel) = Context::background().with_timeout(limit);
     let _over = Over(cancel);
-    let kept = Arc::new(AtomicBool::new(false));
+    let in_time = Arc::new(AtomicBool::new(false));
     let deadline = Deadline {
         context: context.clone(),
-        kept: Arc::clone(&kept),
+        in_time: Arc::clone(&in_time),
     };
     let run = move || {
         // This is dropped last, after everything that the function owns.
@@ -124,7 +124,7 @@ where
         return Err(Elapsed);
     }
     let result = handle.join();
-    if !kept.load(Relaxed) {
+    if !in_time.load(Relaxed) {
         return Err(Elapsed);
     }
     match result.map_err(JoinError::try_into_panic) {

@@ -141,10 +141,10 @@ impl Timer {
 
 /// Calls `f` in a goroutine of its own, `d` from now. Go's `time.AfterFunc`.
 ///
-/// [`Timer::stop`] on the result returns true if it has prevented the call. [`Timer::reset`] makes
-/// `f` be called once more, `d` from then, or reschedules a call that is pending. Calls of `f` do
-/// not overlap: one that is due while the previous one is running waits for it. Dropping the timer
-/// changes nothing. A panic in `f` ends only its goroutine.
+/// [`Timer::stop`] on the result returns true if it has prevented the call. [`Timer::reset`]
+/// schedules another call of `f` for `d` after the reset, or moves the pending call there. Calls of
+/// `f` do not overlap: one that is due while the previous one is running waits for it. Dropping the
+/// timer changes nothing. A panic in `f` ends only its goroutine.
 ///
 /// A pending call has no goroutine. If the system has no room for the goroutine's stack when the
 /// call is due, the call is made as soon as there is room.
