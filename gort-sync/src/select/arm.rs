@@ -1,4 +1,4 @@
-//! What takes part in a select.
+//! [`Arm`], the interface of an operation in a select, and [`Selectable`], what `<-` accepts.
 
 use crate::sudog::SelectWord;
 use crate::waitqueue::Wakes;

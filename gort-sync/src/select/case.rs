@@ -1,9 +1,9 @@
 //! Makes sure that an arm takes part in one select only.
 //!
 //! A second select could send the value again that the first has sent. So a select does not take
-//! arms but cases, and takes them by value. Only an arm in a [`OneShot`] can make a case, once.
-//! That holds for every safe caller, whatever it calls and in whatever order, because
-//! `gort::__macro` is reachable by everyone.
+//! arms but cases, and takes them by value. Outside this folder only an arm in a [`OneShot`] can
+//! make a case, and only once. That must hold for every safe caller, whatever it calls and in
+//! whatever order, because any crate can reach `gort::__macro`.
 
 use super::arm::Arm;
 use std::fmt;
@@ -13,6 +13,8 @@ use std::mem;
 pub struct Case<'a>(pub(super) &'a mut (dyn Arm + 'a));
 
 impl<'a> Case<'a> {
+    /// Makes a case of an arm.
+    ///
     /// # Safety
     /// The arm has not been in a select.
     pub(super) unsafe fn of(arm: &'a mut (dyn Arm + 'a)) -> Self {

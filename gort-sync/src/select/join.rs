@@ -1,9 +1,10 @@
 //! The end of a goroutine as an arm: `<-handle`.
 //!
-//! The protocol is the runtime's (`ending.rs` there). Under the lock that the arm names, a
-//! goroutine has either ended, or cannot end before the select is in its list. The goroutine that
-//! ends wins the select's word before it wakes the select. So an arm that was not chosen is not
-//! touched once the select has removed it from the list.
+//! The protocol is the runtime's (`ending.rs` there). `poll`, under the arm's lock, finds either
+//! that the goroutine has ended, or that it cannot end before the lock is released. By then the
+//! select is in the goroutine's list. The goroutine that ends wins the select's word before it
+//! wakes the select. So an arm that was not chosen is not touched once the select has removed it
+//! from the list.
 
 use super::arm::{Arm, Selectable};
 use crate::sudog::{SelectWord, Sudog};

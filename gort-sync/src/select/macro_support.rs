@@ -1,5 +1,5 @@
-//! What `select!` expands to. Not part of the public interface, but reachable by everyone, so the
-//! safe functions here are sound for every caller.
+//! What `select!` expands to. It is not part of the public interface, but any crate can reach it.
+//! So the safe functions here are sound for every caller.
 //!
 //! The arms are [`OneShot`]s. Safe code that makes an arm passes what it needs by value, or lends
 //! it for the arm's lifetime. The code can then
@@ -215,11 +215,11 @@ pub fn moved_out<T>(value: T) {
     std::mem::forget(value);
 }
 
-/// Method syntax with which the macro finds the channel behind references and `Deref`s to the right
-/// of `<-`.
+/// Lets the macro find the channel behind references and `Deref`s to the right of `<-`, by the
+/// rules for method calls.
 ///
-/// The method's name appears in some of rustc's errors, so it says what it is for. No type may have
-/// a method of that name already.
+/// The method's name appears in some of rustc's errors, so it says what the method is for. No type
+/// may have a method of that name already.
 pub trait AsSource {
     /// Returns `self`.
     #[doc(hidden)]
@@ -230,7 +230,7 @@ pub trait AsSource {
 
 impl<S: Selectable + ?Sized> AsSource for S {}
 
-/// Like [`AsSource`], to the left of `<-`.
+/// Like [`AsSource`], for the operand to the left of `<-`.
 pub trait AsTarget {
     /// Returns `self`.
     #[doc(hidden)]
@@ -247,7 +247,7 @@ impl<S: SendTarget + ?Sized> AsTarget for S {}
 /// type has no lifetime in it, and most operands that are not channels are arguments like
 /// `tx: &Sender<T>`.
 pub trait Operand {
-    /// Returns `self`. If the receiver is a reference, it is itself the `&self`.
+    /// Returns `self`. If the operand is a reference, that reference itself is `self`.
     #[doc(hidden)]
     fn operand_of_select(&self) -> &Self {
         self

@@ -338,7 +338,7 @@ fn park(
     // only once. Arms and word stay in place until every record has been removed below, where the
     // locks are held again. (An arm without a lock has no queue.)
     unsafe {
-        // The order is random here, too, because of several arms on one channel the first in its
+        // The order is random here, too: if several arms wait on one channel, the first in its
         // queue wins.
         for &case in order {
             arms[case].0.enqueue(current.waiter(), &word, case);
@@ -416,7 +416,7 @@ impl<'a> Locks<'a> {
             if i == 0 {
                 lock_stepping_back(lock);
             } else {
-                // Stepping back would keep others from the locks that are held by now.
+                // Stepping back here would keep other threads from the locks that are already held.
                 lock.lock();
             }
         }

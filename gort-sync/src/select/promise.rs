@@ -5,8 +5,8 @@
 //! buffer that no other sender gets, or a receiver that has been won. The receiver stays parked
 //! until the value arrives; if the arm is dropped without a value, the receiver looks again
 //! (`channel/reserve.rs`). While the arm waits, its record says `Kind::Promise`. A receiver that
-//! wins the record gives the arm a place in the buffer; on a rendezvous channel it shows the arm
-//! where the value goes, and waits for the value.
+//! wins the record gives the arm a place in the buffer. On a rendezvous channel the receiver tells
+//! the arm where to put the value, and waits for it.
 
 use super::arm::Arm;
 use crate::channel::{Direction, Hchan, Reserved, SendError, Sender};
