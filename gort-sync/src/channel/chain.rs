@@ -22,10 +22,11 @@
 //!
 //! # From block to block
 //! A sender that takes the last slot of a block moves `tail` to an offset that is the block's
-//! capacity. No other thread moves the word from there. The sender stores the new block, and then
-//! adds to the word the difference that leads to offset 0 (and to the other size). Other senders
-//! wait for that. The sender then links the new block behind the old one. The receiver of the last
-//! slot moves `head` in the same way, once it sees the link.
+//! capacity. No other thread moves the word from there. The sender stores the pointer to the new
+//! block, and then adds to the word the number that makes the offset 0 (and changes `BIG`, if the
+//! new block has the other size). Other senders wait for that. The sender then links the new block
+//! behind the old one. The receiver of the last slot moves `head` in the same way, once it sees the
+//! link.
 //!
 //! A thread whose compare-and-swap succeeds has read the block of that word, for this reason. The
 //! block is stored before the word (release), and read after it (acquire). So a thread reads the
@@ -40,10 +41,10 @@
 //! The chain does the same as the ring: the lock's holder arrests an end by setting `SLOW`. From
 //! then on no compare-and-swap of a thread without the lock succeeds on that word. So a receiver
 //! that arrests `tail` and then finds the chain empty knows that the chain stays empty until the
-//! lock is released. This takes one word and no fence, and the receiver cannot miss a send. Unlike
-//! in the ring, a thread that has taken a last slot before the arrest may still have to add its
-//! step to the word. So the lock's holder too moves the word by compare-and-swap, and sets and
-//! clears flags by read-modify-write operations.
+//! lock is released. Only one word is involved, so no fence is needed and the receiver cannot miss
+//! a send. Unlike in the ring, a thread that has taken a last slot before the arrest may still have
+//! to add its step to the word. So the lock's holder too moves the word by compare-and-swap, and
+//! sets and clears flags by read-modify-write operations.
 //!
 //! # Why "empty" is true
 //! [`pop`](Chain::pop) reads `head`, then `tail` (acquire keeps that order). Counts only grow, and
@@ -58,10 +59,11 @@
 //! # Memory
 //! One empty block is kept for the next sender that needs one. If more values are waiting than a
 //! big block holds, the next block is a big one. A receiver may take the last value out of a big
-//! block, or may lead `head` to a big block without a value. Then it puts a small block in the
-//! place of the big one. So a burst leaves no big block, below which the allocator could not give
-//! memory back to the system. To replace the block, the receiver moves both words to the block's
-//! capacity. All other threads then wait, as they do for a sender that goes from block to block.
+//! block, or may move `head` to a big block that holds no value. Then it puts a small block in the
+//! place of the big one. So no big block stays after a burst. (The allocator could not give the
+//! memory below such a block back to the system.) To replace the block, the receiver moves both
+//! words to the block's capacity. All other threads then wait, as they do for a sender that goes
+//! from block to block.
 
 mod block;
 mod memory;
@@ -201,6 +203,9 @@ impl<T> Chain<T> {
         unsafe { self.push_unless(CLOSED, elem) }
     }
 
+    /// Sends the value at `elem` unless one of `flags` is set in the tail's word. The value is
+    /// moved only if the result is `Done`.
+    ///
     /// # Safety
     /// `elem` points to a value that is the caller's to move.
     #[inline(always)]
@@ -303,6 +308,9 @@ impl<T> Chain<T> {
         unsafe { self.pop_unless(0, elem) }
     }
 
+    /// Receives into `elem` if there is a value, unless one of `flags` is set in the head's word.
+    /// `elem` is initialised only if the result is `Done`.
+    ///
     /// # Safety
     /// `elem` is a place for a `T`.
     #[inline(always)]
@@ -431,7 +439,7 @@ impl<T> Chain<T> {
         self.tail.word.load(Relaxed) & BIG != 0
     }
 
-    /// Arrests both ends until [`release`](Self::release), before the chain is shared.
+    /// Arrests both ends until [`release`](Self::release). Called before the chain is shared.
     pub(crate) fn arrest(&self) {
         self.arrest_tail();
         self.head.end.word.fetch_or(SLOW, AcqRel);

@@ -2,8 +2,8 @@
 //! delivers a value.
 //!
 //! No timer is armed for the due time. A caller that asks whether the event has happened compares
-//! the clock. A caller that waits for it sleeps until the due time at most, and is woken if the
-//! event happens before.
+//! the due time with the clock. A caller that waits for it sleeps until the due time at most, and
+//! is woken if the event happens before.
 //!
 //! # Invariants
 //! 1. `how` changes once, under the lock. An answer other than "not yet" is given only after that

@@ -24,14 +24,14 @@
 //!
 //! Waiters are woken after the lock is released. The record stays alive until the wake-up, and the
 //! channel stays alive because the caller holds a handle. A receiver that is woken without a value
-//! tries again: either the channel was closed, or a promise was given up.
+//! tries again: either the channel was closed, or a sender has given up its promise.
 //!
 //! # Why no wake-up is lost although the buffer needs no lock
 //! A receiver that is about to wait takes the lock, arrests the tail and tries once more. If a
 //! send's compare-and-swap came before the arrest, that attempt sees the value. If it comes after
-//! the arrest it fails; the sender then takes the lock and finds the receiver in the queue, or
-//! gone. A select holds the locks of all its channels, and each buffer stays arrested until the
-//! select has looked at every channel. In effect, it looks at all of them at one moment.
+//! the arrest it fails; the sender then takes the lock, and finds that the receiver is in the queue
+//! or has left. A select holds the locks of all its channels, and each buffer stays arrested until
+//! the select has looked at every channel. In effect, it looks at all of them at one moment.
 //!
 //! # Orderings
 //! In rendezvous channels everything is under the lock except `recv_hint`, a release store that is
@@ -52,8 +52,8 @@ use std::mem::MaybeUninit;
 
 /// A channel with its buffer and its waiters.
 ///
-/// The two buffers, which are only read, come first. What changes under the lock is as far from
-/// them as room allows, so that it is mostly in another cache line.
+/// The pointers to the buffers, which never change, come first. What changes under the lock is as
+/// far from them as room allows, so that it is mostly in another cache line.
 #[repr(C)]
 pub(crate) struct Hchan<T> {
     /// The buffer of a bounded channel. A rendezvous channel has none. The ring is boxed because
@@ -68,8 +68,8 @@ pub(crate) struct Hchan<T> {
 }
 
 /// Number of operations under the lock, with no waiter left, after which the buffer is released.
-/// Arresting it is a read-modify-write, so in a channel where each value is waited for
-/// (`pingpong_buf1`) the lock alone is cheaper.
+/// Arresting it is a read-modify-write. So in a channel where a goroutine waits for each value
+/// (`pingpong_buf1`), it is cheaper to leave the buffer arrested and to take the lock each time.
 const QUIET_OPS: u32 = 4;
 
 /// What the lock protects. Code with a `&mut ChanState` holds that channel's lock, and passes it
@@ -387,8 +387,8 @@ impl<T> Hchan<T> {
         self.publish(state);
     }
 
-    /// Closes the channel and wakes every waiter without success. Returns false if the channel was
-    /// closed before.
+    /// Closes the channel and wakes every waiter, with `success` false. Returns false if the
+    /// channel was closed before.
     pub(crate) fn close(&self) -> bool {
         let wakes = Wakes::new();
         let mut held = self.lock();

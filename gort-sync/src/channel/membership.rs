@@ -9,7 +9,8 @@ use super::hchan::Hchan;
 use gort_runtime::{Home, RawLock, point};
 use std::panic::Location;
 
-/// The name of a receive in the message of the panic outside the channel's bubble.
+/// The name of a receive in the message of the panic that occurs if a caller outside the channel's
+/// bubble uses the channel.
 pub(super) const RECEIVE: &str = "receive from a channel";
 /// The name of a send in that message.
 const SEND: &str = "send on a channel";

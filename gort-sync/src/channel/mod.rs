@@ -133,7 +133,7 @@ pub fn never<T>() -> Receiver<T> {
 pub fn after(d: Duration) -> Receiver<Instant> {
     match instant_now().checked_add(d) {
         Some(instant) => at(instant),
-        // Later than the clock can represent: never, behind the same type.
+        // That time is later than the clock can represent, so the message never comes.
         None => never(),
     }
 }
@@ -158,8 +158,8 @@ pub fn at(instant: Instant) -> Receiver<Instant> {
 /// now. A receiver that is late finds one message, and the next one is due `d` after that message
 /// was taken.
 ///
-/// If `d` is 0 there is always a message, as with crossbeam-channel's `tick`. For the behaviour of
-/// Go's, see [`time::tick`](crate::time::tick).
+/// If `d` is 0 there is always a message, as with crossbeam-channel's `tick`.
+/// [`time::tick`](crate::time::tick) behaves as Go's `time.Tick` does.
 ///
 /// ```
 /// use gort::channel::tick;

@@ -101,7 +101,8 @@ impl<T> Hchan<T> {
         Ok(unsafe { place.into_inner().assume_init() })
     }
 
-    /// Sends if that is possible without waiting.
+    /// Sends if that is possible without waiting. The flag in the error says that the channel is
+    /// closed.
     #[inline]
     #[track_caller]
     pub(super) fn try_send(&self, value: T) -> Result<(), (T, bool)> {
@@ -426,8 +427,8 @@ impl<T> Hchan<T> {
     }
 }
 
-/// Receives the value of a sender that was claimed before it had one: tells the sender where to put
-/// the value, wakes the sender, and waits for the value. Whether the wait is durable depends on
+/// Receives the value of a sender that was won before it had its value: tells the sender where to
+/// put the value, wakes the sender, and waits for the value. Whether the wait is durable depends on
 /// `home`, the channel's home. Returns `false` if the sender has given up; the caller then tries
 /// again.
 ///

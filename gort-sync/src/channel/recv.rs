@@ -429,6 +429,7 @@ pub(crate) fn instant_as<T>(instant: Instant) -> T {
     }
 }
 
+/// Tells the timer of a wait that it has won: nothing else ends the wait.
 unsafe fn always(_: *const ()) -> bool {
     true
 }

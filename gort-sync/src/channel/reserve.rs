@@ -28,9 +28,9 @@ impl Reserved {
     pub(crate) unsafe fn to_waiter(sg: &Sudog) -> Self {
         match NonNull::new(sg.elem.get().cast::<Sudog>()) {
             // SAFETY: the caller says that the record was won, and that this is called once for it.
-            // The receiver that won it has written the address of its own record there, and thereby
-            // gives us the right to wake it. No other thread knows the receiver's record, which
-            // stays in place until the receiver is woken (`receive_promised`).
+            // The receiver that won it has written the address of its own record into `elem`, and
+            // thereby gives us the right to wake the receiver. No other thread knows the receiver's
+            // record, which stays in place until the receiver is woken (`receive_promised`).
             Some(receiver) => Self::Receiver(unsafe { Won::given(receiver) }),
             None => Self::Room,
         }

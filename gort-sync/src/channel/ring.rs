@@ -20,9 +20,9 @@
 //! its word. From then on no compare-and-swap on that word succeeds, because all of them expect the
 //! flag to be clear. The end belongs to the lock's holder, who changes its word with plain stores.
 //! So a receiver that arrests `tail` and then finds the ring empty knows that it stays empty until
-//! the lock is released: there is one word and no fence, and no send can be missed. The same holds
-//! for a sender that arrests `head` and finds the ring full. `CLOSED` is set once, under the lock,
-//! and stops sends in the same way.
+//! the lock is released: only one word is involved, so no fence is needed and no send can be
+//! missed. The same holds for a sender that arrests `head` and finds the ring full. `CLOSED` is set
+//! once, under the lock, and stops sends in the same way.
 //!
 //! # Why "empty" and "full" are true
 //! Both words only grow, and `head <= tail <= head + capacity`. [`pop`](Ring::pop) reads `head`,
@@ -37,7 +37,8 @@
 //! `head` with an old `tail` and return a negative count or one above the capacity.
 //!
 //! A thread may lose its core between moving a word and storing the stamp. Other threads then find
-//! the position taken and the slot not ready, and wait for it, as those of crossbeam-channel do.
+//! that the position is taken and the slot not ready, and wait for the slot, as in
+//! crossbeam-channel.
 
 use super::slots::{Slots, Stamped};
 use crate::prim::{
@@ -311,7 +312,7 @@ impl<T> Ring<T> {
         (tail & !FLAGS) == (head & !FLAGS).wrapping_add(self.lap)
     }
 
-    /// Arrests both ends until [`release`](Self::release), before the ring is shared.
+    /// Arrests both ends until [`release`](Self::release). Called before the ring is shared.
     pub(crate) fn arrest(&self) {
         self.arrest_tail();
         self.arrest_head();
@@ -446,8 +447,8 @@ fn wait_for(stamp: &AtomicUsize, value: usize) {
     }
 }
 
-/// Calls `drop_one` until it returns false, even if destructors panic. In the end, resumes the
-/// first panic.
+/// Calls `drop_one` until it returns false, even if destructors panic. Finally resumes the first
+/// panic, if there was one.
 pub(super) fn drop_all(mut drop_one: impl FnMut() -> bool) {
     let mut first = None;
     loop {

@@ -35,7 +35,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// No message is due: the timer was stopped, or its message was taken. No deadline is 0.
+/// The `due` of a timer without a next message: it was stopped, or its message was taken. No
+/// message is due at the time 0.
 const NEVER: Nanos = 0;
 
 /// What happens to the due time when a message has been taken.
@@ -155,6 +156,8 @@ impl TimerChan {
         self.take(unsafe { self.state.held() })
     }
 
+    /// Adds the record of a select's arm to the waiters.
+    ///
     /// # Safety
     /// The select holds the lock, has found no message due under it, and sleeps until the due time
     /// at the latest. The record carries the select's word and is in no queue. Record and word stay
@@ -165,6 +168,8 @@ impl TimerChan {
         unsafe { self.state.held().waiters.push_back(sg) };
     }
 
+    /// Removes the record of a select's arm, if it is still queued.
+    ///
     /// # Safety
     /// The select holds the lock. The record is in the queue or in none.
     pub(crate) unsafe fn dequeue(&self, sg: &Sudog) {

@@ -147,7 +147,7 @@ impl<T> Block<T> {
                 debug_assert_eq!(offset, size_of::<Self>());
                 layout
             }
-            // Only one slot of the largest type that there can be could fail here.
+            // This could fail only for a slot of the largest possible type.
             Err(_) => unreachable!("a block is a little larger than a value"),
         }
     }

@@ -27,7 +27,7 @@ fn pop<T>(chain: &Chain<T>) -> Result<T, Attempt> {
     }
 }
 
-/// Fills and drains a chain, in rounds that end in all places of a block. `value` makes the value
+/// Fills and drains a chain, in rounds that end at every offset of a block. `value` makes the value
 /// for a number, and `is` tells whether it is the one for this number.
 fn fills_and_drains<T>(value: impl Fn(u32) -> T, is: impl Fn(T, u32) -> bool) {
     let chain = Chain::new();
@@ -58,7 +58,7 @@ fn fills_drains_and_continues() {
     fills_and_drains(|n| n as u8, |value, n| value == n as u8);
     fills_and_drains(|_| (), |(), _| true);
     fills_and_drains(|n| [n; 50], |value, n| value == [n; 50]);
-    // One to a block.
+    // Each value fills a block.
     fills_and_drains(|n| [n; 5_000], |value, n| value == [n; 5_000]);
 }
 
@@ -117,7 +117,7 @@ fn a_closed_chain_drains() {
     assert!(!chain.is_open_and_empty());
 }
 
-/// Counts its drops; drops twice are found by the allocator, or by the count.
+/// Counts its drops. If a value is dropped twice, the allocator or the count shows that.
 struct Counted(
     Arc<AtomicUsize>,
     #[expect(dead_code, reason = "freed twice if dropped twice")] Box<u8>,
