@@ -44,8 +44,8 @@ fn barrier_of_three() {
     explore(|| meet(3, 1));
 }
 
-/// More threads than one round needs: a thread that comes while those of the last round are being
-/// woken waits for the next round.
+/// There are more threads than one round needs. A thread that comes while those of the last round
+/// are being woken waits for the next round.
 #[test]
 fn barrier_of_two_for_four() {
     explore_large(|| {

@@ -96,7 +96,7 @@ impl<const N: usize> Shared<N> {
         self.waits.with_mut(|at| unsafe { *at = waits });
     }
 
-    /// Sends in the same way as a channel, and tells a waiter.
+    /// Sends in the same way as a channel, and clears `waits` if it needs the lock.
     fn send(&self, name: u32) {
         if self.push(name) == Attempt::Slow {
             let sent = self.locked(|| {
@@ -115,7 +115,7 @@ impl<const N: usize> Shared<N> {
         Self::pop_with(|elem| unsafe { self.chain.pop_locked(elem) }).ok()
     }
 
-    /// Returns what is left in the end.
+    /// Receives and returns what is left at the end of a model.
     fn drain(&self) -> Vec<u32> {
         self.chain.release();
         std::iter::from_fn(|| self.pop().ok()).collect()
@@ -136,7 +136,7 @@ fn sorted(mut names: Vec<u32>) -> Vec<u32> {
     names
 }
 
-/// Two senders and one receiver, after `before` values were sent and received.
+/// Runs two senders and one receiver, after `before` values were sent and received.
 fn senders_and_receiver<const N: usize>(before: u32) {
     let shared = Shared::<N>::new();
     shared.push_all(0..before);
@@ -166,8 +166,8 @@ fn chain_of_single_slots_loses_nothing() {
     explore_large(|| senders_and_receiver::<LARGE>(0));
 }
 
-/// Two receivers, one of which takes a block's last slot and makes the block new, and a sender that
-/// then needs it.
+/// Runs two receivers, one of which takes a block's last slot and makes the block new, and a sender
+/// that then needs the block.
 fn receivers_and_sender<const N: usize>(before: u32) {
     let shared = Shared::<N>::new();
     shared.push_all(0..before);
@@ -247,7 +247,7 @@ fn receiver_waits<const N: usize>(before: u32, senders: u32) {
     assert_eq!(left.len() + received.iter().count(), n);
 }
 
-/// Fails if `arrest_tail` comes after the look, or is a load and a store.
+/// Fails if `arrest_tail` comes after the attempt to receive, or is done by a load and a store.
 #[test]
 fn chain_a_receiver_does_not_wait_beside_a_value() {
     explore_all(|| receiver_waits::<SMALL>(0, 1));

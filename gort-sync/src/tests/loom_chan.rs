@@ -100,7 +100,7 @@ fn chan_close_wakes_a_sender() {
     });
 }
 
-/// Two receivers, one value, and the end.
+/// One of two receivers gets the only value, and the close wakes the other one.
 #[test]
 fn chan_close_wakes_the_receiver_that_gets_nothing() {
     fn model(cap: usize) {
@@ -127,7 +127,7 @@ fn chan_close_of_a_ring_wakes_a_receiver() {
     });
 }
 
-/// Two senders for one place in the buffer. Both must wait for it.
+/// Two senders use one place in the buffer, and both must wait for it.
 #[test]
 fn chan_senders_wait_for_room() {
     explore_large(|| {
@@ -199,7 +199,7 @@ fn chan_receive_with_a_limit() {
     explore(|| model(1));
 }
 
-/// The last handle of a side is dropped.
+/// The last handle of a side is dropped while the other side sends.
 #[test]
 fn chan_dropped_while_others_use_it() {
     fn model(cap: usize) {

@@ -30,7 +30,7 @@ impl Event {
         self.event.finish(How::Canceled, || self.cause.add_one());
     }
 
-    /// Returns how the event came about, which never changes. The event has happened.
+    /// Returns how the event came about, which never changes. Called after the event has happened.
     fn ended(&self) -> How {
         let how = self.event.how().unwrap();
         if how == How::Canceled {
@@ -93,7 +93,7 @@ fn done_twice() {
     });
 }
 
-/// A deadline and a cancellation: all threads agree on which of them happened.
+/// A deadline meets a cancellation, and all threads agree on which of the two ended the event.
 #[test]
 fn done_when_due() {
     fn model(wait: fn(&Event) -> How) {

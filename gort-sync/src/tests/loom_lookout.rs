@@ -59,8 +59,8 @@ fn oneshot_send_meets_the_receivers_end() {
     });
 }
 
-/// The one value or a channel's value, whichever comes first. Afterwards the other one is still
-/// there.
+/// A select receives the one value or a channel's value, whichever comes first. Afterwards the
+/// other value is still there.
 #[test]
 fn oneshot_is_an_arm() {
     explore_all(|| {
@@ -103,8 +103,8 @@ fn notify_one_reaches_one() {
     });
 }
 
-/// Two permits and two waits, one with an arm that might not be chosen. A permit that the arm
-/// does not take is there for the other wait.
+/// A select waits for a permit and for a channel's value. A permit that the select does not take is
+/// there for the next wait.
 #[test]
 fn notify_one_meets_an_arm_that_leaves() {
     explore(|| {
@@ -135,7 +135,7 @@ fn notify_one_meets_an_arm_that_leaves() {
     });
 }
 
-/// The waiter continues because of either call, and one permit is left or used.
+/// Either call wakes the waiter. The permit of `notify_one` is then left, or was used.
 #[test]
 fn notify_all_meets_notify_one() {
     explore(|| {
@@ -182,7 +182,8 @@ fn watch_change_wakes_while_its_sender_stays() {
     });
 }
 
-/// Two readers and one writer: never at the same time, and no thread is left behind.
+/// Two readers meet one writer: they never use the value at the same time as the writer, and no
+/// thread is left behind.
 #[test]
 fn watch_readers_meet_a_sender() {
     explore(|| {
@@ -204,7 +205,7 @@ fn watch_readers_meet_a_sender() {
     });
 }
 
-/// Two senders.
+/// Two senders never change the value at the same time.
 #[test]
 fn watch_senders_exclude_each_other() {
     explore_all(|| {
@@ -217,7 +218,7 @@ fn watch_senders_exclude_each_other() {
     });
 }
 
-/// A value and the end, for two waiting receivers.
+/// Two waiting receivers both get the value, and then see the end.
 #[test]
 fn broadcast_reaches_all() {
     explore(|| {

@@ -9,8 +9,8 @@
 //! | `Acquire` in `lock_idle`, `lock_or_announce`; `Release` in `unlock` | `a_waiter_is_forgotten` |
 //! | `Acquire` in `try_lock` | `a_try_lock_takes_the_lock_along`, alone |
 //! | `Acquire` in `duty` | `an_arm_that_gives_up_leaves_the_mutex_starving` |
-//! | `Release` in `take_back` | none: the waiter that was to have the lock did nothing; earlier releases continue, as through any read-modify-write |
-//! | `clear_queue_bits` leaves `STARVING`; `is_duty` ignores it; `duty` hands over only to a waiter that starves now, or a lock that is held | `an_arm_that_gives_up_leaves_the_mutex_starving` |
+//! | `Release` in `take_back` | none: the waiter for which `LOCKED` was set has done nothing, and the release sequences of earlier holders continue through any read-modify-write |
+//! | `clear_queue_bits` leaves `STARVING`; `is_duty` ignores it; `duty` ignores it, or hands over a lock that is held | `an_arm_that_gives_up_leaves_the_mutex_starving` |
 //! | `take_next` leaves `QUEUED` when all have given up | the same |
 //! | `lock_or_announce` leaves `WOKEN` | `a_waiter_is_forgotten` |
 //! | `try_lock` leaves it; a spinning newcomer does not know that it competes | `a_spinner_forgets_a_waiter` |
@@ -21,11 +21,11 @@
 //! | `push_front` leaves the old head's `prev` | `a_waiter_that_gives_up_takes_a_wake_up_along` |
 //! | `is_duty` ignores `STARVING` when `WOKEN` is set | none: it takes two unlockers, the first of them late, a woken waiter and an arm behind it |
 //!
-//! Some steps decide only which thread is next, or how many steps it takes. No model sees those:
-//! that newcomers respect `STARVING`; that it is set while the lock is held and cleared by a
-//! hand-over; that waiters starve at all, and at which end they enter; that `WOKEN` keeps other
-//! waiters asleep; and that a waiter that leaves an empty queue clears `QUEUED` (otherwise the next
-//! unlocker looks, and clears it).
+//! Some steps decide only which thread is next, or how many steps a thread takes. No model sees
+//! these: that newcomers respect `STARVING`; that this bit is set while the lock is held and
+//! cleared by a hand-over; that waiters starve at all, and at which end they enter; that `WOKEN`
+//! keeps other waiters asleep; and that a waiter that leaves an empty queue clears `QUEUED`
+//! (otherwise the next unlocker looks, and clears it).
 
 use super::{Data, explore, explore_far};
 use crate::mutex::{Mutex, MutexGuard};
@@ -42,7 +42,7 @@ use std::time::Duration;
 enum How {
     /// Waits, and does not starve.
     Wait,
-    /// Waits, and starves when it has lost once.
+    /// Waits, and starves once it has lost.
     Starve,
     /// Spins for a round, then waits.
     Spin,
@@ -86,8 +86,8 @@ fn add_one(mutex: &Mutex<Data>, how: How) -> bool {
     guard.inspect(|data| data.add_one()).is_some()
 }
 
-/// Lets several threads lock at once, each in the given ways, one after the other. No thread may be
-/// forgotten, and in the end the mutex is free.
+/// Runs several threads at once. Each locks in its given ways, one after the other. No thread may
+/// be forgotten, and in the end the mutex is free.
 fn all_lock(threads: &'static [&'static [How]]) {
     explore(several_lock(threads));
 }
@@ -120,7 +120,7 @@ fn a_waiter_is_forgotten() {
 
 #[test]
 fn a_waiter_that_starves_is_forgotten() {
-    // A waiter is overtaken, and again while an unlocker has a duty.
+    // A waiter is overtaken once, and a second time while an unlocker has a duty.
     explore_far(several_lock(&[
         &[How::Starve],
         &[How::Wait],

@@ -77,14 +77,14 @@ impl Shared {
         self.waits.with(|at| unsafe { *at })
     }
 
-    /// Returns what is left in the end.
+    /// Receives and returns what is left at the end of a model.
     fn drain(&self) -> Vec<u32> {
         self.ring.release();
         std::iter::from_fn(|| self.pop().ok()).collect()
     }
 
-    /// Sends without waiting, in the same way as `try_send`, and tells a waiter. Returns false if
-    /// there is no room.
+    /// Sends without waiting, in the same way as `try_send`, and clears `waits` if it needs the
+    /// lock. Returns false if there is no room.
     fn send(&self, name: u32) -> bool {
         match self.push(name) {
             Attempt::Done => true,
@@ -112,7 +112,8 @@ impl Shared {
         })
     }
 
-    /// Receives without waiting, in the same way as `try_recv`, and tells a waiter.
+    /// Receives without waiting, in the same way as `try_recv`, and clears `waits` if it needs the
+    /// lock.
     fn recv(&self) -> Option<u32> {
         match self.pop() {
             Ok(name) => Some(name),
@@ -146,7 +147,7 @@ fn move_in<R>(token: Token, f: impl FnOnce(*const Token) -> (R, bool)) -> R {
     result
 }
 
-/// Two senders and one receiver. Threads wait for each other only in the ring's own loops.
+/// Runs two senders and one receiver. Threads wait for each other only in the ring's own loops.
 fn senders_and_receiver(cap: usize, each: u32) {
     let shared = Shared::new(cap);
     let senders = [10, 20].map(|from| {
@@ -229,14 +230,14 @@ fn receiver_waits(senders: u32, release: bool) {
     assert_eq!(left.len() + received.iter().count(), n);
 }
 
-/// Fails if `arrest_tail` comes after the look, or is a load and a store.
+/// Fails if `arrest_tail` comes after the attempt to receive, or is done by a load and a store.
 #[test]
 fn ring_a_receiver_does_not_wait_beside_a_value() {
     explore_all(|| receiver_waits(1, false));
     explore(|| receiver_waits(2, true));
 }
 
-/// Fails if `arrest_head` comes after the look, or is a load and a store.
+/// Fails if `arrest_head` comes after the attempt to send, or is done by a load and a store.
 #[test]
 fn ring_a_sender_does_not_wait_beside_room() {
     fn model(receivers: usize) {
@@ -312,7 +313,7 @@ fn ring_closed_while_others_send() {
             shared.ring.close();
             shared.ring.release();
         });
-        // As in `close_and_drain`: after the end no value comes.
+        // This does what `close_and_drain` does: after the end no value comes.
         let mut received = Vec::new();
         let end = loop {
             match shared.pop() {

@@ -9,14 +9,14 @@
 //! | `Acquire` in `read_or_knock`, `try_write`, `enter_or_announce`; `Release` in `read_unlock`, `write_unlock` | `a_reader_among_writers_is_forgotten` |
 //! | `Acquire` in `try_read` | `a_reader_that_gave_up_leaves_the_word_queued` |
 //! | `Release` in `writer_to_readers`, `Acquire` in `let_writer_in` | `a_writer_behind_readers_is_forgotten` |
-//! | `Acquire` in `let_readers_in` | none: since a reader has announced itself, an acquire, writers left only by `write_unlock_slow`, under the lock |
+//! | `Acquire` in `let_readers_in` | none: a waiting reader has announced itself, which is an acquire, and from then on writers leave only by `write_unlock_slow`, under the lock |
 //! | `read_or_knock`, `try_read` enter despite `QUEUED` | `a_newcomer_..`, `a_try_read_is_inside_beside_a_writer`, alone |
-//! | `read_or_announce` enters despite `QUEUED`; `let_in` lets readers in while writers wait | none: both are under the lock; it is only not their turn |
+//! | `read_or_announce` enters despite `QUEUED`; `let_in` lets readers in while writers wait | none: both happen under the lock, so only the order of turns is wrong |
 //! | `clear_queued` is left out, or checks one queue only | nearly all |
 //! | `inside` does not count readers that knock; a writer is let in beside readers | `a_writer_is_let_in_beside_a_reader` |
 //! | a reader that leaves, or that has knocked, has no duty | `a_reader_among_writers_is_forgotten`, `a_newcomer_..` |
 //! | a waiter that gives up lets no waiter in, or the word does not record the waiters let in | `readers_stay_behind_a_writer_that_gave_up` |
-//! | the same if the time was up before the wait | none: it has announced itself, so the next reader or writer to leave has the duty |
+//! | the same if the time was up before the wait | none: the waiter has announced itself, so the next reader or writer to leave has the duty |
 //! | `Release` in `downgrade` | `a_downgraded_writer_..` |
 //! | a downgrade lets in no readers | none: the last reader that leaves lets them in (`tests/tests/rwlock.rs` sees it) |
 //! | `Wakes` does not link its waiters, or leaves the last one's `next` | `one_of_a_crowd_is_forgotten` |
@@ -182,7 +182,7 @@ fn one_of_a_crowd_is_forgotten() {
             let lock = Arc::clone(&lock);
             thread::spawn(move || visit(&lock, how))
         });
-        // The readers wait by now, without a preemption.
+        // After this yield, which is no preemption, the readers wait.
         thread::yield_now();
         drop(data);
         for reader in readers {

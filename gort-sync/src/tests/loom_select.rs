@@ -48,7 +48,7 @@ fn send_promised(chan: &Chan, name: u32) -> bool {
     arm.complete(Token::new(name)).is_ok()
 }
 
-/// Two senders, and a select that receives from both.
+/// A select receives from two senders.
 #[test]
 fn select_receives_each_value_once() {
     fn model(cap: usize, limited: bool) {
@@ -87,7 +87,8 @@ fn select_receives_each_value_once() {
     explore_large(|| model(0, true));
 }
 
-/// A select that sends and one that receives, over the same channels: they find each other, once.
+/// A select that sends meets a select that receives from the same channels. Exactly one value
+/// passes.
 #[test]
 fn select_meets_select() {
     fn model(cap: usize) {
@@ -106,7 +107,8 @@ fn select_meets_select() {
     explore_all(|| model(1));
 }
 
-/// Each of two selects tries to send and to receive on both channels: Go's ring of selects.
+/// Each of two selects sends on one channel or receives from the other (Go's ring of selects).
+/// Exactly one value passes.
 #[test]
 fn select_crosswise() {
     explore(|| {
@@ -131,7 +133,8 @@ fn select_crosswise() {
     });
 }
 
-/// One arm wins because its channel is closed; the other channel has a value.
+/// One channel is closed and the other gets a value. The select sees one of these, and the other is
+/// still there afterwards.
 #[test]
 fn select_sees_the_end() {
     explore(|| {
@@ -179,7 +182,7 @@ fn select_sends_with_a_limit() {
     explore(|| model(1));
 }
 
-/// A promise and a receiver, and a promise and a close.
+/// A promised value reaches its receiver, even if the ring was full before.
 #[test]
 fn select_promise() {
     fn model(cap: usize, before: bool) {
@@ -214,7 +217,8 @@ fn select_promise_is_kept() {
     });
 }
 
-/// The arm is chosen, then the channel is closed, and only then there is a value.
+/// The channel is closed at any moment of a promised send, even after its arm was chosen and before
+/// there is a value. The value arrives if and only if the send succeeds.
 #[test]
 fn select_promise_and_close() {
     fn model(cap: usize) {
@@ -259,7 +263,7 @@ fn select_promise_given_up() {
 }
 
 /// A promise is given up, and the channel is closed. A value that was sent before that still
-/// arrives, and then the end.
+/// arrives, and then the receiver sees the end.
 #[test]
 fn select_promise_given_up_and_close() {
     explore(|| {

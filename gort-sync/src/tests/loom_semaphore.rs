@@ -108,7 +108,7 @@ fn gives_back(permit: Permit) -> JoinHandle<()> {
     thread::spawn(move || drop(permit))
 }
 
-/// Two threads, without a bound on preemptions.
+/// Two threads exclude each other. This is explored without a bound on preemptions.
 #[test]
 fn semaphore_excludes() {
     explore_all(|| {
@@ -177,7 +177,7 @@ fn semaphore_many_of_several() {
     });
 }
 
-/// Two waiters are served by one giver, on whichever path they get their permits, and see what the
+/// One giver serves two waiters, on whichever path they get their permits, and they see what the
 /// giver did.
 #[test]
 fn semaphore_one_serves_two() {
@@ -200,7 +200,7 @@ fn semaphore_one_serves_two() {
 
 /// Explores waiters that give up, and what becomes of the permits that they were about to get.
 fn gives_up(limited: fn(&Sem, usize) -> Option<Permit>) {
-    // The permit goes to the waiter that gives up, or to the other one first.
+    // The permit goes first to the waiter that gives up, or first to the other one.
     explore(move || {
         let sem = Sem::new(1);
         let giver = gives_back(sem.acquire(1));
@@ -295,7 +295,7 @@ fn semaphore_close_wakes_all() {
     });
 }
 
-/// A close, a permit that comes back, and a wait with a time limit.
+/// A close meets a permit that comes back, and a wait with a time limit.
 #[test]
 fn semaphore_close_and_give_back() {
     explore_large(|| {
@@ -411,8 +411,8 @@ fn semaphore_is_freed_by_the_waiter_that_gave_up() {
     });
 }
 
-/// Permits are taken away while one is given out and comes back, and a request for more than are
-/// left waits.
+/// Permits are taken away while another thread acquires all of them. If too few are left, its
+/// request waits until they are added again.
 #[test]
 fn semaphore_takes_away_what_is_there() {
     explore(|| {

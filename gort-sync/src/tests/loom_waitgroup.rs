@@ -44,7 +44,7 @@ fn waits(group: &WaitGroup, work: &Arc<Data>) -> JoinHandle<u32> {
     })
 }
 
-/// The last `done`, while a thread is entering its wait.
+/// The last `done` comes while a thread is entering its wait.
 #[test]
 fn waitgroup_done_meets_wait() {
     explore_all(|| {

@@ -2,17 +2,17 @@
 //! `gort-runtime/src/tests/mod.rs` says what a model that passes does not prove.
 //!
 //! The models run the real code, above `runtime_loom.rs` instead of gort-runtime. A model also
-//! fails if memory is used after its end, if something has leaked, or if a waiter's record is
-//! dropped while it is in a queue (`prim_loom.rs`, `sudog.rs`).
+//! fails if an object is used after its lifetime, if something has leaked, or if a waiter's record
+//! is dropped while it is in a queue (`prim_loom.rs`, `sudog.rs`).
 //!
 //! # Two peculiarities of loom (0.7)
-//! - It remembers only the last access to an atomic. So if a thread loads a word before it changes
-//!   it, loom does not see that this races with another thread's earlier load, and does not try the
-//!   other order. A thread that only looks should therefore be the last one: it is then shown all
-//!   the old values.
-//! - Threads that yield to each other run in turns for as long as loom likes, without a preemption
-//!   and without the thread that both wait for. So a model has only one thread at a time that may
-//!   wait in the ring's loops, or few operations.
+//! - It remembers only the last access to an atomic. So if a thread loads a word and then changes
+//!   it, loom does not see that the change races with another thread's earlier load, and does not
+//!   try the other order. Therefore, create a thread that only looks as the last one: loom then
+//!   shows it all the old values.
+//! - If two threads wait for a third one and yield, loom may run the two in turns for as long as it
+//!   likes. That takes no preemption, and the third does not run. So a model has only one thread at
+//!   a time that may wait in the ring's loops, or few operations.
 //!
 //! # What no model of a lock sees
 //! - The orderings of a `SelectWord` (`sudog.rs`).
@@ -48,8 +48,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
 
-/// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says more. With two, a waiter can be
-/// left asleep, and can be overtaken and then handed the lock.
+/// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says more. Two are enough for a waiter
+/// to be left asleep, and for one to be overtaken and then handed the lock.
 const PREEMPTIONS: usize = 3;
 
 /// Explores `model` with the usual bound on preemptions.
@@ -59,7 +59,7 @@ fn explore(model: impl Fn() + Send + Sync + 'static) {
     check(&mut builder, model);
 }
 
-/// Explores `model` with one more preemption.
+/// Explores `model` with one preemption more than usual.
 fn explore_far(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS + 1));
