@@ -226,7 +226,7 @@ impl<E> ErrGroup<E> {
     /// panic when it happened. A function that called `goexit` counts as one that returned no
     /// error.
     ///
-    /// Panics with "ErrGroup: an earlier wait was given the error" if an earlier call returned the
+    /// Panics with "ErrGroup: an earlier wait returned the error" if an earlier call returned the
     /// error, even if the group has been used again since.
     ///
     /// # Examples
@@ -250,7 +250,7 @@ impl<E> ErrGroup<E> {
         match report {
             Report::Good => Ok(()),
             Report::Failed(error) => Err(error),
-            Report::GivenBefore => panic!("ErrGroup: an earlier wait was given the error"),
+            Report::GivenBefore => panic!("ErrGroup: an earlier wait returned the error"),
             Report::Panicked(payload) => raise(payload),
         }
     }

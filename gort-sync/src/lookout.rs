@@ -41,7 +41,7 @@ pub(crate) trait Lookout {
     const REASON: WaitReason;
 
     /// Returns the lock, the same each time.
-    fn place(&self) -> &WaitLock<Self::Inside>;
+    fn state(&self) -> &WaitLock<Self::Inside>;
 
     /// Returns the queue, the same each time.
     fn queue(inside: &mut Self::Inside) -> &mut WaitQueue;
@@ -67,9 +67,9 @@ pub(crate) fn wait_for<L: Lookout>(
     if deadline.is_some() {
         point::point_of_all(L::REASON.words(), site);
     } else {
-        point::point(L::REASON.words(), lookout.place(), site);
+        point::point(L::REASON.words(), lookout.state(), site);
     }
-    let seen = lookout.look(&mut lookout.place().lock());
+    let seen = lookout.look(&mut lookout.state().lock());
     if seen.is_some() {
         return seen;
     }
@@ -77,13 +77,13 @@ pub(crate) fn wait_for<L: Lookout>(
     let wait = Wait {
         current: &current,
         until: deadline,
-        home: lookout.place().home(),
+        home: lookout.state().home(),
         reason: L::REASON,
         site,
     };
     let mut end = End::Back;
     loop {
-        let mut held = lookout.place().lock();
+        let mut held = lookout.state().lock();
         let seen = lookout.look(&mut held);
         if seen.is_some() || deadline.is_some_and(|deadline| now() >= deadline) {
             return seen;
@@ -129,16 +129,16 @@ impl<L, S> LookArm<L, S> {
 // lock, if at all, so code that changes what the look saw finds the record (see the header).
 unsafe impl<L: Lookout<Seen = S>, S> Arm for LookArm<L, S> {
     fn home(&self) -> Home {
-        self.lookout.place().home()
+        self.lookout.state().home()
     }
 
     fn lock(&self) -> Option<&RawLock> {
-        Some(self.lookout.place().raw())
+        Some(self.lookout.state().raw())
     }
 
     unsafe fn poll(&self, _wakes: &Wakes) -> bool {
         // SAFETY: the caller holds the lock. The reference is used only here.
-        let seen = (self.lookout).look(unsafe { self.lookout.place().held() });
+        let seen = (self.lookout).look(unsafe { self.lookout.state().held() });
         let is_over = seen.is_some();
         self.seen.set(seen);
         is_over
@@ -149,13 +149,13 @@ unsafe impl<L: Lookout<Seen = S>, S> Arm for LookArm<L, S> {
         // SAFETY: the caller holds the lock. It guarantees that the arm's record is in no queue,
         // and stays in place together with its word until `dequeue`. The reference is used only
         // here.
-        unsafe { L::queue(self.lookout.place().held()).push_back(&self.sg) };
+        unsafe { L::queue(self.lookout.state().held()).push_back(&self.sg) };
     }
 
     unsafe fn dequeue(&self) {
         // SAFETY: the caller holds the lock. The record is in this queue or in none. The reference
         // is used only here.
-        unsafe { L::queue(self.lookout.place().held()).remove(&self.sg) };
+        unsafe { L::queue(self.lookout.state().held()).remove(&self.sg) };
     }
 
     unsafe fn settle(&self, _site: &'static Location<'static>) -> bool {
@@ -164,7 +164,7 @@ unsafe impl<L: Lookout<Seen = S>, S> Arm for LookArm<L, S> {
             if self.sg.success.get() {
                 self.lookout.handed(self.sg.elem.get())
             } else {
-                self.lookout.look(&mut self.lookout.place().lock())
+                self.lookout.look(&mut self.lookout.state().lock())
             }
         });
         let is_over = seen.is_some();

@@ -59,7 +59,7 @@ use std::time::Duration;
 /// assert_eq!(worker.join().unwrap(), "a job");
 /// ```
 pub struct Notify {
-    place: WaitLock<NotifyState>,
+    state: WaitLock<NotifyState>,
 }
 
 /// What `notify_one` leaves in the record of the waiter that it wakes.
@@ -80,7 +80,7 @@ impl Notify {
         #[must_use]
         pub fn new() -> Self {
             Self {
-                place: WaitLock::new(Home::ANYWHERE, NotifyState {
+                state: WaitLock::new(Home::ANYWHERE, NotifyState {
                     permit: false,
                     waiters: WaitQueue::new(),
                 }),
@@ -103,8 +103,8 @@ impl Notify {
     /// ```
     #[track_caller]
     pub fn notify_one(&self) {
-        point::point("notify", &self.place, Location::caller());
-        let mut inside = self.place.lock();
+        point::point("notify", &self.state, Location::caller());
+        let mut inside = self.state.lock();
         let won = inside.waiters.dequeue();
         match &won {
             Some(won) => {
@@ -132,9 +132,9 @@ impl Notify {
     /// ```
     #[track_caller]
     pub fn notify_all(&self) {
-        point::point("notify", &self.place, Location::caller());
+        point::point("notify", &self.state, Location::caller());
         let wakes = Wakes::new();
-        let mut inside = self.place.lock();
+        let mut inside = self.state.lock();
         while let Some(won) = inside.waiters.dequeue() {
             won.record().success.set(true);
             wakes.push(won);
@@ -207,8 +207,8 @@ impl<'a> Lookout for NotifyLook<'a> {
 
     const REASON: WaitReason = WaitReason::NotifyWait;
 
-    fn place(&self) -> &WaitLock<NotifyState> {
-        &self.0.place
+    fn state(&self) -> &WaitLock<NotifyState> {
+        &self.0.state
     }
 
     fn queue(inside: &mut NotifyState) -> &mut WaitQueue {

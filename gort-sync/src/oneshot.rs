@@ -40,7 +40,7 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 #[must_use]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(OneshotShared {
-        place: WaitLock::new(
+        state: WaitLock::new(
             Home::here(),
             Oneshot {
                 progress: Progress::Open,
@@ -72,14 +72,14 @@ pub(crate) struct Oneshot<T> {
 }
 
 struct OneshotShared<T> {
-    place: WaitLock<Oneshot<T>>,
+    state: WaitLock<Oneshot<T>>,
 }
 
 impl<T> OneshotShared<T> {
     /// Ends the sender's side, if the channel is still open. Otherwise gives `with` back.
     fn end(&self, with: Progress<T>) -> Result<(), Progress<T>> {
         let wakes = Wakes::new();
-        let mut inside = self.place.lock();
+        let mut inside = self.state.lock();
         if !matches!(inside.progress, Progress::Open) {
             return Err(with);
         }
@@ -205,7 +205,7 @@ impl<T> Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         point::touch(point::EVERYTHING);
-        let left = mem::replace(&mut self.shared.place.lock().progress, Progress::Left);
+        let left = mem::replace(&mut self.shared.state.lock().progress, Progress::Left);
         // This is dropped after the lock is released: the value's destructor is user code.
         drop(left);
     }
@@ -232,8 +232,8 @@ impl<T> Lookout for OneshotLook<'_, T> {
 
     const REASON: WaitReason = WaitReason::OneshotReceive;
 
-    fn place(&self) -> &WaitLock<Oneshot<T>> {
-        &self.0.place
+    fn state(&self) -> &WaitLock<Oneshot<T>> {
+        &self.0.state
     }
 
     fn queue(inside: &mut Oneshot<T>) -> &mut WaitQueue {

@@ -52,7 +52,7 @@ fn is_told(ctx: &Context) {
     );
 }
 
-const GIVEN: &str = "ErrGroup: an earlier wait was given the error";
+const GIVEN: &str = "ErrGroup: an earlier wait returned the error";
 
 /// Checks that `wait` panics because the error is gone.
 fn error_is_gone<E: fmt::Debug>(group: &ErrGroup<E>) {

@@ -52,7 +52,7 @@ pub(crate) struct Kept<T> {
 /// What the senders and receivers of a channel share.
 pub(crate) struct Shared<T> {
     cap: usize,
-    place: WaitLock<Kept<T>>,
+    state: WaitLock<Kept<T>>,
 }
 
 impl<T> Kept<T> {
@@ -74,7 +74,7 @@ impl<T> Shared<T> {
     pub(super) fn new(cap: usize) -> Self {
         Self {
             cap,
-            place: WaitLock::new(
+            state: WaitLock::new(
                 Home::here(),
                 Kept {
                     kept: VecDeque::new(),
@@ -91,7 +91,7 @@ impl<T> Shared<T> {
         let wakes = Wakes::new();
         // Allocate before taking the lock. This is wasted only if there are no receivers.
         let value = Arc::new(value);
-        let mut inside = self.place.lock();
+        let mut inside = self.state.lock();
         let receivers = inside.receivers;
         if receivers == 0 {
             drop(inside);
@@ -111,12 +111,12 @@ impl<T> Shared<T> {
     }
 
     pub(super) fn one_more_sender(&self) {
-        self.place.lock().senders += 1;
+        self.state.lock().senders += 1;
     }
 
     pub(super) fn sender_gone(&self) {
         let wakes = Wakes::new();
-        let mut inside = self.place.lock();
+        let mut inside = self.state.lock();
         inside.senders -= 1;
         if inside.senders == 0 {
             inside.waiters.take_all(&wakes);
@@ -127,14 +127,14 @@ impl<T> Shared<T> {
 
     /// Counts one more receiver, and returns the number of its next value.
     pub(super) fn one_more_receiver(&self) -> u64 {
-        let mut inside = self.place.lock();
+        let mut inside = self.state.lock();
         inside.receivers += 1;
         inside.end()
     }
 
     /// Removes a receiver. `next` is the number of its next value.
     pub(super) fn receiver_gone(&self, next: &AtomicU64) {
-        let mut inside = self.place.lock();
+        let mut inside = self.state.lock();
         inside.receivers -= 1;
         let got = next.load(Relaxed).saturating_sub(inside.first) as usize;
         for kept in inside.kept.iter_mut().skip(got) {
@@ -183,8 +183,8 @@ impl<T> Lookout for NextLook<'_, T> {
 
     const REASON: WaitReason = WaitReason::BroadcastReceive;
 
-    fn place(&self) -> &WaitLock<Kept<T>> {
-        &self.shared.place
+    fn state(&self) -> &WaitLock<Kept<T>> {
+        &self.shared.state
     }
 
     fn queue(inside: &mut Kept<T>) -> &mut WaitQueue {

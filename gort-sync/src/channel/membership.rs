@@ -49,7 +49,7 @@ impl<T> Hchan<T> {
     ///
     /// # Panics
     /// Panics if the channel belongs to a bubble, and the caller is not a goroutine of that bubble.
-    pub(crate) fn selected(&self) -> &RawLock {
+    pub(crate) fn lock_for_select(&self) -> &RawLock {
         self.home().check(SELECT);
         self.state.raw()
     }

@@ -62,7 +62,7 @@ impl<A: Arm> OneShot<A> {
     /// Returns the arm, to be asked for its result. It can enter no select any more, since it may
     /// have nothing left to send.
     #[inline]
-    pub(super) fn over(&mut self) -> &mut A {
+    pub(super) fn arm_for_result(&mut self) -> &mut A {
         self.used = true;
         &mut self.arm
     }

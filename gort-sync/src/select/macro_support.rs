@@ -57,7 +57,7 @@ impl<S: Selectable + ?Sized> OneShot<RecvArm<'_, S>> {
     /// # Panics
     /// Panics if the arm was never ready.
     pub fn take(&mut self) -> S::Output {
-        match &mut self.over().arm {
+        match &mut self.arm_for_result().arm {
             Some(arm) => S::take(arm),
             None => unreachable!("an arm whose guard was false is never chosen"),
         }
@@ -172,7 +172,7 @@ impl<T> OneShot<SendArm<'_, T>> {
     /// # Panics
     /// Panics if the result has already been taken.
     pub fn take(&mut self) -> Result<(), SendError<T>> {
-        self.over().take()
+        self.arm_for_result().take()
     }
 
     /// Ends a chosen arm whose result is not used.
@@ -182,7 +182,7 @@ impl<T> OneShot<SendArm<'_, T>> {
     /// it is.
     #[track_caller]
     pub fn finish(&mut self) {
-        self.over().finish();
+        self.arm_for_result().finish();
     }
 }
 
@@ -204,7 +204,7 @@ impl<T> OneShot<PromiseArm<'_, T>> {
     /// # Errors
     /// Returns an error if the channel is closed or has no receivers, or if the arm was not chosen.
     pub fn complete(&mut self, value: T) -> Result<(), SendError<T>> {
-        self.over().complete(value)
+        self.arm_for_result().complete(value)
     }
 }
 

@@ -230,7 +230,7 @@ fn try_alone(arms: &[Case<'_>], site: &'static Location<'static>) -> Option<usiz
         }
     }
     while ready != 0 {
-        let i = any_of(ready | unknown);
+        let i = random_bit(ready | unknown);
         ready &= !(1 << i);
         unknown &= !(1 << i);
         let arm = &arms[i].0;
@@ -246,7 +246,7 @@ fn try_alone(arms: &[Case<'_>], site: &'static Location<'static>) -> Option<usiz
 }
 
 /// Returns the number of a randomly chosen bit among those that are set.
-fn any_of(mut bits: u64) -> usize {
+fn random_bit(mut bits: u64) -> usize {
     if bits & (bits - 1) != 0 {
         for _ in 0..random_below(bits.count_ones()) {
             bits &= bits - 1;

@@ -84,7 +84,7 @@ unsafe impl<T> Arm for PromiseArm<'_, T> {
     }
 
     fn lock(&self) -> Option<&RawLock> {
-        self.chan.map(Hchan::selected)
+        self.chan.map(Hchan::lock_for_select)
     }
 
     unsafe fn poll(&self, wakes: &Wakes) -> bool {

@@ -119,7 +119,7 @@ unsafe impl<T> Arm for ChanRecvArm<'_, T> {
 
     fn lock(&self) -> Option<&RawLock> {
         match self.source {
-            Source::Chan(chan) => Some(chan.selected()),
+            Source::Chan(chan) => Some(chan.lock_for_select()),
             Source::Timer(timer) => {
                 timer.home().check(SELECT);
                 Some(timer.raw_lock())

@@ -155,7 +155,7 @@ unsafe impl<T> Arm for SendArm<'_, T> {
     }
 
     fn lock(&self) -> Option<&RawLock> {
-        self.chan.map(Hchan::selected)
+        self.chan.map(Hchan::lock_for_select)
     }
 
     fn readiness(&self) -> Readiness {

@@ -58,7 +58,7 @@ impl Lookout for CountLook<'_> {
 
     const REASON: WaitReason = WaitReason::WaitGroupWait;
 
-    fn place(&self) -> &WaitLock<GroupQueues> {
+    fn state(&self) -> &WaitLock<GroupQueues> {
         &self.0.queues
     }
 

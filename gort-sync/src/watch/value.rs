@@ -36,7 +36,7 @@ use std::panic::Location;
 
 /// What the senders and receivers of a channel share.
 pub(crate) struct Watched<T> {
-    place: WaitLock<WatchState>,
+    state: WaitLock<WatchState>,
     value: DataCell<T>,
 }
 
@@ -61,7 +61,7 @@ impl<T> Watched<T> {
     /// Creates the state of a channel, with one sender.
     pub(super) fn new(value: T) -> Self {
         Self {
-            place: WaitLock::new(
+            state: WaitLock::new(
                 Home::here(),
                 WatchState {
                     version: 0,
@@ -77,19 +77,19 @@ impl<T> Watched<T> {
     }
 
     pub(super) fn version(&self) -> u64 {
-        self.place.lock().version
+        self.state.lock().version
     }
 
     pub(super) fn one_more_sender(&self) {
         // Each sender holds an `Arc`, and the `Arc` aborts before its count overflows, so this
         // count cannot overflow.
-        self.place.lock().senders += 1;
+        self.state.lock().senders += 1;
     }
 
     pub(super) fn sender_gone(&self) {
         point::touch(point::EVERYTHING);
         let wakes = Wakes::new();
-        let mut state = self.place.lock();
+        let mut state = self.state.lock();
         state.senders -= 1;
         if state.senders == 0 {
             state.changed.take_all(&wakes);
@@ -115,9 +115,9 @@ impl<T> Watched<T> {
     /// # Safety
     /// The caller was counted as a reader and no longer reads. It calls this once.
     pub(super) unsafe fn done_reading(&self) {
-        point::point_in_drop("unlock", &self.place);
+        point::point_in_drop("unlock", &self.state);
         let wakes = Wakes::new();
-        let mut state = self.place.lock();
+        let mut state = self.state.lock();
         state.readers -= 1;
         if state.readers == 0 {
             state.value.take_all(&wakes);
@@ -167,7 +167,7 @@ impl<T> Writing<'_, T> {
 impl<T> Drop for Writing<'_, T> {
     fn drop(&mut self) {
         let wakes = Wakes::new();
-        let mut state = self.watched.place.lock();
+        let mut state = self.watched.state.lock();
         state.writing = false;
         state.value.take_all(&wakes);
         if self.tell {
@@ -191,8 +191,8 @@ impl<T> Lookout for ReadLook<'_, T> {
 
     const REASON: WaitReason = WaitReason::RwLockRead;
 
-    fn place(&self) -> &WaitLock<WatchState> {
-        &self.0.place
+    fn state(&self) -> &WaitLock<WatchState> {
+        &self.0.state
     }
 
     fn queue(state: &mut WatchState) -> &mut WaitQueue {
@@ -215,8 +215,8 @@ impl<T> Lookout for WriteLook<'_, T> {
 
     const REASON: WaitReason = WaitReason::ChanSend;
 
-    fn place(&self) -> &WaitLock<WatchState> {
-        &self.0.place
+    fn state(&self) -> &WaitLock<WatchState> {
+        &self.0.state
     }
 
     fn queue(state: &mut WatchState) -> &mut WaitQueue {
@@ -254,8 +254,8 @@ impl<T> Lookout for ChangedLook<'_, T> {
 
     const REASON: WaitReason = WaitReason::WatchChanged;
 
-    fn place(&self) -> &WaitLock<WatchState> {
-        &self.watched.place
+    fn state(&self) -> &WaitLock<WatchState> {
+        &self.watched.state
     }
 
     fn queue(state: &mut WatchState) -> &mut WaitQueue {
