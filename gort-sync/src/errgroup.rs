@@ -305,7 +305,7 @@ impl<E: Send + 'static> ErrGroup<E> {
     }
 }
 
-/// A goroutine's membership. The group waits while it exists.
+/// A goroutine's membership in the group. [`ErrGroup::wait`] waits until it is dropped.
 struct Member<E> {
     group: Arc<Inner<E>>,
     place: Option<Permit>,

@@ -5,10 +5,10 @@
 //! # Invariants
 //! 1. No waiter is queued while a permit is stored: a waiter looks for the permit under the lock
 //!    under which it enters the queue, and `notify_one` stores one only if it found no waiter.
-//! 2. A waiter uses the permit that it is handed. To hand it over, the notifier has won the
-//!    waiter's record. From then on a select has chosen that arm, and a wait with a time limit can
-//!    no longer time out. So the permit need not be passed on, with one exception: the owner of a
-//!    chosen arm unwinds before it continues ([`Notified`]).
+//! 2. A waiter uses the permit that it is handed. The notifier hands the permit over only after it
+//!    has won the waiter's record. From then on a select has chosen that arm, and a wait with a
+//!    time limit can no longer time out. So the permit need not be passed on, with one exception:
+//!    if the owner of a chosen arm unwinds before it continues, [`Notified`] passes the permit on.
 //!
 //! # Why one `notify_all` wakes each waiter once
 //! It removes all waiters from the queue in one critical section. A waiter that waits again enters

@@ -36,7 +36,7 @@ impl<T> DataCell<T> {
 /// instead. Returns null if there is no memory.
 ///
 /// # Safety
-/// `layout` is that of `n` values, and not of size 0.
+/// `layout` is that of `n` values, and its size is not 0.
 pub(crate) unsafe fn alloc_zeroed<T>(layout: Layout, _n: usize, _zero: impl Fn() -> T) -> *mut T {
     // SAFETY: the size is not 0, as the caller guarantees.
     unsafe { alloc::alloc_zeroed(layout) }.cast()

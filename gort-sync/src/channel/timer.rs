@@ -1,9 +1,9 @@
 //! The channel that a timer delivers to: `tick`, `Timer`, `Ticker`.
 //!
-//! One word, under a lock, says when the next message is due. No timer is armed until a receiver
-//! waits: it sleeps until the due time and then tries to take the message. So a timer without a
-//! waiting receiver costs nothing, even if it is forgotten. And since a message is not stored
-//! anywhere before it is taken, `stop` and `reset` leave no stale one.
+//! One word, under a lock, says when the next message is due. No timer of the runtime is armed
+//! until a receiver waits. The receiver sleeps until the due time and then tries to take the
+//! message. So a timer without a waiting receiver costs nothing, even if it is forgotten. And since
+//! a message is not stored anywhere before it is taken, `stop` and `reset` leave no stale one.
 //!
 //! # Invariants
 //! 1. `due` is written under the lock.

@@ -7,9 +7,10 @@
 //! is up for a node, it is up for all nodes below it.
 //!
 //! # Locks
-//! `links` protects what hangs below a node. A thread locks only one node at a time. Under `links`
-//! only the node's own event may be locked, and no user code runs. (A look at an event whose time
-//! is up locks the event, in order to record that. So `links` is an outer lock.)
+//! `links` protects the children and the functions of a node. A thread locks only one node at a
+//! time. Under `links` only the node's own event may be locked, and no user code runs. (A look at
+//! an event whose time is up locks the event, in order to record that. So `links` is an outer
+//! lock.)
 //!
 //! # Why no descendant is missed
 //! *A node that is created during a cancellation.* It links itself under the parent's lock, after
@@ -72,7 +73,7 @@ pub(super) struct Node {
     waits_for_signal: Lock<Option<WaitsOutside>>,
 }
 
-/// What hangs below a node that has not ended.
+/// The children and the functions of a node that has not ended.
 #[derive(Default)]
 struct Links {
     children: BTreeMap<u64, Weak<Node>>,

@@ -28,7 +28,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-/// The state of a member that has not ended, or has not been entered.
+/// The state of a slot for a member.
 #[derive(Debug)]
 enum MemberSlot<T> {
     Vacant,

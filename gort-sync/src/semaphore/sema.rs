@@ -1,5 +1,4 @@
-//! What the handles and permits of one semaphore share: the word, the queue, and when they are
-//! freed.
+//! The state that the handles and permits of one semaphore share, and when it is freed.
 //!
 //! The word holds the available permits, in units of `ONE`, and three flags:
 //!
@@ -113,7 +112,8 @@ impl Sema {
         }
     }
 
-    /// Ends a handle.
+    /// Counts one handle less. The last one arranges that the semaphore is freed once no permit is
+    /// out.
     ///
     /// # Safety
     /// The handle was counted, and is not used afterwards.
@@ -243,7 +243,7 @@ impl Sema {
         }
     }
 
-    /// Removes `n` permits that are out from the semaphore: they will never be given back.
+    /// Removes from the semaphore `n` permits that are out: they will never be given back.
     ///
     /// # Safety
     /// The requirements are those of [`give_back`](Self::give_back).

@@ -144,8 +144,8 @@ impl WaitGroup {
         let word = &self.inner.word;
         let mut before = word.load(Relaxed);
         loop {
-            // Adding first and subtracting again would not do: a `done` in between would not see
-            // that it is the last.
+            // Adding first, and subtracting again if the sum is too large, would be wrong: a `done`
+            // in between would not see that it is the last.
             assert!(
                 count(before) + n <= limit,
                 "sync: WaitGroup counter overflow"
@@ -168,8 +168,8 @@ impl WaitGroup {
         let word = &self.inner.word;
         let mut before = word.load(Relaxed);
         loop {
-            // Subtracting first and adding again would not do: no thread may see a count below
-            // zero.
+            // Subtracting first, and adding again if the count was 0, would be wrong: no thread may
+            // see a count below zero.
             assert!(count(before) != 0, "sync: negative WaitGroup counter");
             let after = if count(before) == 1 { 0 } else { before - ONE };
             match word.compare_exchange_weak(before, after, AcqRel, Relaxed) {

@@ -18,8 +18,8 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use value::Watched;
 
 /// Creates a channel that holds one value, the latest. Each receiver learns that the value has
-/// changed, but not how often. tokio's `watch::channel`; in Go, a mutex and a channel that is
-/// closed at each change.
+/// changed, but not how often. This is tokio's `watch::channel`. A Go program uses a mutex and a
+/// channel that is closed at each change instead.
 ///
 /// The first value counts as seen.
 ///

@@ -110,7 +110,7 @@ impl<T> Watched<T> {
         &self.value
     }
 
-    /// Ends a reader.
+    /// Counts one reader less.
     ///
     /// # Safety
     /// The caller was counted as a reader and no longer reads. It calls this once.

@@ -3,7 +3,7 @@
 //! | bits | meaning |
 //! |---|---|
 //! | `WRITER` | a writer is inside |
-//! | `QUEUED` | a waiter may be in one of the queues: newcomers must join |
+//! | `QUEUED` | a waiter may be in one of the queues: newcomers must enter a queue, too |
 //! | the rest | how many readers are inside or have *knocked*, in units of `READER` |
 //!
 //! There are two queues, of readers and of writers, under one lock. Writers take turns
