@@ -235,7 +235,7 @@ pub fn wait_for_ever(_: WaitReason) -> ! {
     }
 }
 
-/// The variants of the real enum that the models need.
+/// The variants of the real enum that gort-sync uses under loom.
 #[derive(Clone, Copy, Debug)]
 pub enum WaitReason {
     BarrierWait,

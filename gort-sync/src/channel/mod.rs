@@ -155,8 +155,8 @@ pub fn at(instant: Instant) -> Receiver<Instant> {
 }
 
 /// Creates a channel that delivers an instant every `d`, for ever. The first one is due `d` from
-/// now. A receiver that is late finds one message, and the next one is due `d` after that message
-/// was taken.
+/// now. A receiver that is late by `d` or more finds one message, and the next one is due `d` after
+/// that message was taken.
 ///
 /// If `d` is 0 there is always a message, as with crossbeam-channel's `tick`.
 /// [`time::tick`](crate::time::tick) behaves as Go's `time.Tick` does.

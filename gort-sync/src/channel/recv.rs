@@ -286,8 +286,8 @@ impl<T> Receiver<T> {
     /// `limit` values in all. Appends them to `into` in the order in which they were sent, and
     /// returns their number. tokio's `recv_many`.
     ///
-    /// Returns 0 only if the channel is closed and drained, or if `limit` is 0, in which case it
-    /// never waits. `into` is then unchanged.
+    /// Returns 0 only if the channel is drained, and either closed or without senders, or if
+    /// `limit` is 0, in which case it never waits. `into` is then unchanged.
     ///
     /// # Examples
     /// ```

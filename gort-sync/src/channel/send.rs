@@ -129,7 +129,8 @@ impl<T> Sender<T> {
     /// drain what is buffered and then see the end. Go's `close`. A receiver can do the same with
     /// [`Receiver::close`](super::Receiver::close).
     ///
-    /// Returns false if the channel was closed before, by either side. (Go panics.)
+    /// Returns false if the channel was closed before, by either side, or has lost its receivers.
+    /// (Go panics.)
     ///
     /// ```
     /// use gort::prelude::*;

@@ -3,11 +3,12 @@
 //! *Normal mode*: an unlocker frees the lock and wakes the first waiter, which competes with
 //! newcomers (these are running already, so throughput is high). A woken waiter that loses goes
 //! back to the front of the queue. A newcomer that spins tells unlockers that it competes, so that
-//! they do not wake a waiter that would only lose. *Starvation mode*: a waiter that has waited for
-//! more than 1 ms says so in its record. An unlocker that finds it at the front of the queue hands
-//! it the lock. If a newcomer has taken the lock in between, the unlocker makes sure that no
-//! newcomer does so again. The record of an arm of a select (`request.rs`) says from the start that
-//! its waiter starves, because an arm cannot compete once it has won its select.
+//! they do not wake a waiter that would only lose. *Starvation mode*: a waiter that was woken, has
+//! lost, and has waited for more than 1 ms says so in its record when it enters the queue again. An
+//! unlocker that finds it at the front of the queue hands it the lock. If a newcomer has taken the
+//! lock in between, the unlocker makes sure that no newcomer does so again. The record of an arm of
+//! a select (`request.rs`) says from the start that its waiter starves, because an arm cannot
+//! compete once it has won its select.
 //!
 //! # Waiters that may give up
 //! A waiter that has a deadline, or is in a select, has a [`SelectWord`], since its wait can end

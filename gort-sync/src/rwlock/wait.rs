@@ -7,7 +7,8 @@
 //! - *The writer leaves* ([`write_unlock_slow`](RawRwLock::write_unlock_slow)): all readers that
 //!   wait are let in.
 //! - *The last reader leaves, or a waiter gives up* ([`let_in`](RawRwLock::let_in)): if no one is
-//!   inside, the writer is let in if it waits, otherwise all readers that wait.
+//!   inside and the writer waits, the writer is let in. If no writer is inside or waits, all
+//!   readers that wait are let in.
 //!
 //! Readers wait only because a writer is inside or waits. So while readers are inside and no writer
 //! waits, no reader waits either.

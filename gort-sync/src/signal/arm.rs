@@ -2,7 +2,7 @@
 
 use super::Signals;
 use super::name::Signal;
-use super::registry::{Came, REGISTRY};
+use super::registry::{NextSignal, REGISTRY};
 use crate::channel::RecvError;
 use crate::select::{Arm, SelectWord, Selectable};
 use crate::sudog::Sudog;
@@ -17,7 +17,7 @@ use std::ptr;
 pub struct SignalArm<'a> {
     signals: &'a Signals,
     sg: Sudog,
-    came: Cell<Came>,
+    next: Cell<NextSignal>,
     /// Set while the arm is in the queue.
     waits: Cell<Option<WaitsOutside>>,
 }
@@ -30,9 +30,9 @@ impl fmt::Debug for SignalArm<'_> {
 
 impl SignalArm<'_> {
     /// Keeps the answer. Returns true if it is a signal or the end.
-    fn keep(&self, came: Came) -> bool {
-        self.came.set(came);
-        came != Came::NotYet
+    fn keep(&self, next: NextSignal) -> bool {
+        self.next.set(next);
+        next != NextSignal::NotYet
     }
 }
 
@@ -70,11 +70,11 @@ unsafe impl Arm for SignalArm<'_> {
     }
 
     unsafe fn settle(&self, _site: &'static Location<'static>) -> bool {
-        match self.came.get() {
+        match self.next.get() {
             // The waker made the arm try again. A receiver that did not wait may have taken the
             // signal.
-            Came::NotYet => self.keep(REGISTRY.lock().take(self.signals.id())),
-            Came::Signal(_) | Came::Never => true,
+            NextSignal::NotYet => self.keep(REGISTRY.lock().take(self.signals.id())),
+            NextSignal::Signal(_) | NextSignal::Never => true,
         }
     }
 }
@@ -90,7 +90,7 @@ impl Selectable for Signals {
         SignalArm {
             signals: self,
             sg: Sudog::new(),
-            came: Cell::new(Came::NotYet),
+            next: Cell::new(NextSignal::NotYet),
             waits: Cell::new(None),
         }
     }
@@ -99,10 +99,10 @@ impl Selectable for Signals {
     where
         Self: 'a,
     {
-        match arm.came.replace(Came::NotYet) {
-            Came::Signal(signal) => Ok(signal),
+        match arm.next.replace(NextSignal::NotYet) {
+            NextSignal::Signal(signal) => Ok(signal),
             // The receiver is stopped, or the arm was not chosen, or its result was taken before.
-            Came::Never | Came::NotYet => Err(RecvError),
+            NextSignal::Never | NextSignal::NotYet => Err(RecvError),
         }
     }
 }

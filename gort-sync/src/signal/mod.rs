@@ -51,7 +51,7 @@ use crate::channel::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::context::{Cancel, Context};
 use crate::waitlock::{End, Wait, Waited};
 use gort_runtime::{Current, Nanos, WaitReason, WaitsOutside, real};
-use registry::{Came, REGISTRY};
+use registry::{NextSignal, REGISTRY};
 use std::fmt;
 use std::panic::Location;
 use std::ptr;
@@ -239,9 +239,9 @@ impl Signals {
     /// ```
     pub fn try_recv(&self) -> Result<Signal, TryRecvError> {
         match REGISTRY.lock().take(self.id()) {
-            Came::Signal(signal) => Ok(signal),
-            Came::NotYet => Err(TryRecvError::Empty),
-            Came::Never => Err(TryRecvError::Disconnected),
+            NextSignal::Signal(signal) => Ok(signal),
+            NextSignal::NotYet => Err(TryRecvError::Empty),
+            NextSignal::Never => Err(TryRecvError::Disconnected),
         }
     }
 
@@ -286,9 +286,9 @@ impl Signals {
         loop {
             let mut registry = REGISTRY.lock();
             match registry.take(id) {
-                Came::Signal(signal) => return Ok(signal),
-                Came::Never => return Err(RecvTimeoutError::Disconnected),
-                Came::NotYet => {}
+                NextSignal::Signal(signal) => return Ok(signal),
+                NextSignal::Never => return Err(RecvTimeoutError::Disconnected),
+                NextSignal::NotYet => {}
             }
             let _waits = WaitsOutside::new();
             let waited = registry.wait(wait, |registry| registry.waiters(id), end, ptr::null_mut());

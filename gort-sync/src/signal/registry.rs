@@ -41,7 +41,7 @@ pub(super) static REGISTRY: WaitLock<Registry> = WaitLock::new(Home::KERNEL, Reg
 pub(super) struct Registry {
     next_id: u64,
     inboxes: BTreeMap<u64, Inbox>,
-    contexts: BTreeMap<u64, Ends>,
+    contexts: BTreeMap<u64, ContextEntry>,
 }
 
 /// The signals that have arrived for one receiver.
@@ -54,14 +54,14 @@ struct Inbox {
 }
 
 /// A context that a signal ends.
-struct Ends {
+struct ContextEntry {
     asks: u64,
     ender: Ender,
 }
 
 /// The answer to a receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Came {
+pub(super) enum NextSignal {
     Signal(Signal),
     NotYet,
     /// The receiver is stopped, and no signal is left.
@@ -130,15 +130,15 @@ impl Registry {
     }
 
     /// Takes a signal that has arrived for `id`.
-    pub(super) fn take(&mut self, id: u64) -> Came {
+    pub(super) fn take(&mut self, id: u64) -> NextSignal {
         let inbox = self.inbox(id);
         match Signal::all_in(inbox.pending).next() {
             Some(signal) => {
                 inbox.pending &= !signal.bit();
-                Came::Signal(signal)
+                NextSignal::Signal(signal)
             }
-            None if inbox.stopped => Came::Never,
-            None => Came::NotYet,
+            None if inbox.stopped => NextSignal::Never,
+            None => NextSignal::NotYet,
         }
     }
 
@@ -204,7 +204,7 @@ pub(super) fn enter_context(signals: &[Signal], ender: Ender) -> u64 {
     let asks = set_of(signals);
     let mut registry = REGISTRY.lock();
     let id = registry.enter(asks);
-    registry.contexts.insert(id, Ends { asks, ender });
+    registry.contexts.insert(id, ContextEntry { asks, ender });
     id
 }
 

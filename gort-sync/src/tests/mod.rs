@@ -21,8 +21,9 @@
 //! - At which end of a queue a waiter enters, and that a record's `next` is cleared when it enters:
 //!   only a select enters a record twice.
 //!
-//! `waitlock.rs` and `waitqueue.rs` are part of all models. `.ci/mutants waitlock-` and
-//! `.ci/mutants waitqueue-` show which models fail without which of their steps.
+//! `waitlock.rs` and `waitqueue.rs` are part of the models of all objects with waiters.
+//! `.ci/mutants waitlock-` and `.ci/mutants waitqueue-` show which models fail without which of
+//! their steps.
 
 #![expect(clippy::unwrap_used, reason = "a model that fails panics")]
 
