@@ -172,7 +172,7 @@ impl<E> ErrGroup<E> {
     /// started. Go's `SetLimit`.
     ///
     /// # Panics
-    /// Panics if the group has a limit, and goroutines that the limit counts are running.
+    /// Panics if goroutines that were started under the group's present limit are still running.
     ///
     /// # Examples
     /// ```

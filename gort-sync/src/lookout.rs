@@ -9,7 +9,7 @@
 //! The look and the entry into the queue are one critical section (`waitlock.rs`; a select holds
 //! the lock from `poll` to `enqueue`). Code that changes what the look sees does so under the lock,
 //! or takes the lock afterwards, as [`WaitGroup`](crate::WaitGroup) does for its word. Then it
-//! removes every waiter that the change may concern from the queue. So either the look sees the
+//! removes from the queue every waiter that the change may concern. So either the look sees the
 //! change, or the code that made the change finds the waiter in the queue. A waiter that was woken
 //! looks once more. If another caller has taken what there was, the waiter waits again, in front of
 //! later arrivals.

@@ -3,8 +3,8 @@
 //! Everything is under one lock (`waitlock.rs`). The waiting is done by `lookout.rs`.
 //!
 //! # Invariants
-//! 1. The channel begins as `Open`. The sender's last act makes that `Sent`, or `Ended` if the
-//!    sender is dropped without sending. If the receiver has `Left`, that act changes nothing.
+//! 1. The channel begins as `Open`. The sender's last act changes that to `Sent`, or to `Ended` if
+//!    the sender is dropped without sending. If the receiver has `Left`, that act changes nothing.
 //! 2. `Sent` contains the value; the receive that takes the value out leaves `Ended`.
 //! 3. `Left` is set only by the drop of the receiver, which takes the value with it. So a value
 //!    that `send` reported as sent is dropped on the receiver's side, and never in `send`.
@@ -76,7 +76,8 @@ struct OneshotShared<T> {
 }
 
 impl<T> OneshotShared<T> {
-    /// Ends the sender's side, if the channel is still open. Otherwise gives `with` back.
+    /// Ends the sender's side by storing `with`, if the channel is still open. Otherwise gives
+    /// `with` back.
     fn end(&self, with: Progress<T>) -> Result<(), Progress<T>> {
         let wakes = Wakes::new();
         let mut inside = self.state.lock();
@@ -93,8 +94,8 @@ impl<T> OneshotShared<T> {
 
 /// Sends the one value.
 ///
-/// If it is dropped without sending, even by a panic or `goexit`, the receiver is woken with an
-/// error.
+/// If the sender is dropped without sending, even by a panic or `goexit`, the receiver is woken
+/// with an error.
 ///
 /// ```
 /// use gort::channel::RecvError;

@@ -120,7 +120,8 @@ impl<T> Hchan<T> {
                 }
             }
         } else if let Some(chain) = self.chain() {
-            // SAFETY: the same.
+            // SAFETY: the place holds a value, which is ours to move. The value is still there
+            // unless the result is `Done`.
             unsafe {
                 match chain.push(place.as_ptr()) {
                     Attempt::Done => return Ok(()),
@@ -182,7 +183,7 @@ impl<T> Hchan<T> {
                 }
             }
         } else if let Some(chain) = self.chain() {
-            // SAFETY: the same.
+            // SAFETY: `place` is a place for a `T`, and is filled if the result is `Done`.
             unsafe {
                 match chain.pop(place.as_mut_ptr()) {
                     Attempt::Done => return Ok(place.assume_init()),
@@ -270,7 +271,7 @@ impl<T> Hchan<T> {
                 Attempt::NotReady | Attempt::Slow => {}
             }
         } else if let Some(chain) = self.chain() {
-            // SAFETY: the same.
+            // SAFETY: `elem` is a value to send, or a place to fill (`operate`).
             let attempt = unsafe {
                 match direction {
                     Direction::Send => chain.push(elem),

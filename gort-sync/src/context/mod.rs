@@ -30,8 +30,8 @@ use values::Values;
 ///
 /// In `select!`, `<-ctx` receives from the context's channel [`done`](Self::done).
 ///
-/// A context with a deadline needs no timer: it compares the clock when it is asked, and a
-/// goroutine that waits for it sleeps no longer than until the deadline.
+/// A context with a deadline needs no timer: it compares its deadline with the clock when it is
+/// asked, and a goroutine that waits for it sleeps no longer than until the deadline.
 ///
 /// ```
 /// use gort::context::{Context, ContextError};

@@ -59,7 +59,7 @@ pub(super) struct Node {
     event: Arc<DoneEvent>,
     /// The event's channel.
     done: Receiver<()>,
-    /// Written by the canceller that ends the node, before the event.
+    /// Written by the thread that ends the node, before the event.
     cause: OnceLock<Cause>,
     deadline: Option<Instant>,
     /// `None` for a root, and once the node has retired.

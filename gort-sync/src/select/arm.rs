@@ -39,7 +39,8 @@ pub unsafe trait Arm {
 
     /// Performs the operation, under the lock, if that is possible without waiting. Returns true if
     /// it took place (or failed for good, which also counts as chosen). Returns false if it cannot
-    /// take place until the lock has been released. Waiters to be woken are added to `wakes`.
+    /// take place until the lock has been released, or until the time that `due` returns. Waiters
+    /// to be woken are added to `wakes`.
     ///
     /// # Safety
     /// The caller holds the lock. Whatever this returns, the caller wakes all waiters in `wakes`
@@ -101,8 +102,9 @@ pub unsafe trait Arm {
 
 /// An operand that may be to the right of `<-` in `select!`.
 ///
-/// Implemented by receivers, timers, join handles and sets, and requests for locks, and by
-/// `Option`s, references and `Arc`s of selectables. A `None` is never ready, like Go's nil channel.
+/// Implemented by receivers, timers, contexts, signals, join handles and sets, wait groups,
+/// `Notify`, and requests for locks and permits. Also implemented by `Option`s of these, and by
+/// references, `Box`es, `Rc`s and `Arc`s to them. A `None` is never ready, like Go's nil channel.
 /// The operand is taken by reference, never moved.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be received from in `select!`",

@@ -1,6 +1,6 @@
 //! Makes sure that an arm takes part in one select only.
 //!
-//! A second select could send the value again that the first has sent. So a select does not take
+//! A second select could send again the value that the first has sent. So a select does not take
 //! arms but cases, and takes them by value. Outside this folder only an arm in a [`OneShot`] can
 //! make a case, and only once. That must hold for every safe caller, whatever it calls and in
 //! whatever order, because any crate can reach `gort::__macro`.
@@ -32,7 +32,7 @@ impl fmt::Debug for Case<'_> {
 ///
 /// The arm's result is also requested through the `OneShot`, which never gives its arm away. Each
 /// method that requests it may be called at any time, even before the select or twice. The arm
-/// itself ensures that (`send.rs`, `promise.rs`, `macro_support.rs`).
+/// itself makes that sound (`send.rs`, `promise.rs`, `macro_support.rs`).
 pub struct OneShot<A> {
     arm: A,
     used: bool,
@@ -54,8 +54,8 @@ impl<A: Arm> OneShot<A> {
             !mem::replace(&mut self.used, true),
             "an arm of `select!` is used twice"
         );
-        // SAFETY: the arm has not been in a select: it was new when it was wrapped, and it leaves
-        // the `OneShot` only here, which has not happened before, as just asserted.
+        // SAFETY: the arm has not been in a select: it was new when it was wrapped, and only this
+        // function lends it to a select, which has not happened before, as just asserted.
         unsafe { Case::of(&mut self.arm) }
     }
 

@@ -14,8 +14,9 @@
 //!
 //! Only [`send_place`] and [`send_place_if`] have obligations, and are `unsafe`: no type can
 //! express that a variable must be forgotten once its value has been sent. A `Place` that borrows
-//! the variable would not do: the borrow would end, and the variable would be dropped. To move the
-//! value into a place of the macro's and back, the user would have to declare the variable `mut`.
+//! the variable would not help: the borrow would end, and the variable would be dropped. To move
+//! the value into a place of the macro's and back, the user would have to declare the variable
+//! `mut`.
 
 use super::arm::{Arm, Readiness, Selectable};
 use super::case::OneShot;
@@ -55,7 +56,7 @@ impl<S: Selectable + ?Sized> OneShot<RecvArm<'_, S>> {
     /// Returns the result of the chosen arm, once.
     ///
     /// # Panics
-    /// Panics if the arm was never ready.
+    /// Panics if the arm's guard was false, or if the source panics instead of returning a result.
     pub fn take(&mut self) -> S::Output {
         match &mut self.arm_for_result().arm {
             Some(arm) => S::take(arm),

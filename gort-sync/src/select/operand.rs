@@ -28,7 +28,7 @@ impl<T> Operand for Receiver<T> {
 /// An arm whose result is fetched without knowing its type.
 pub(super) trait DynArm: Arm {
     /// Returns true if the operation is possible. If it is not, it cannot become possible without
-    /// the lock being taken. Called under the lock.
+    /// the lock being taken, or before the time that `due` returns. Called under the lock.
     ///
     /// # Safety
     /// The caller holds the lock.
@@ -101,7 +101,7 @@ impl<'a> Observing<'a> {
 
 // SAFETY: this forwards to the inner arm, which keeps the trait's promises. Only `poll` differs: it
 // performs nothing, and returns true if the operation is possible. If it is not, that cannot change
-// without the lock being taken.
+// without the lock being taken, or before the time that `due` returns.
 unsafe impl Arm for Observing<'_> {
     fn home(&self) -> Home {
         self.0.home()

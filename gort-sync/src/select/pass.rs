@@ -3,10 +3,12 @@
 //! 0. If the readiness of an arm is `Ready`, try the arms that are `Ready` or `Unknown`, in random
 //!    order: without a lock where that is possible, otherwise under the arm's own lock. The first
 //!    that is possible is chosen. (This step is skipped if the first ready arm in source order has
-//!    to be chosen: to find that arm, the select must examine all arms at one moment.)
+//!    to be chosen: to find that arm, the select must examine all arms at one moment. It is also
+//!    skipped in an explored schedule, and if there are more than 64 arms.)
 //! 1. Lock every channel, each lock once, in the order of the locks' addresses, so that two selects
 //!    over the same channels cannot deadlock.
-//! 2. Try the arms in random order. The first that is possible is chosen.
+//! 2. Try the arms in random order, or in source order if the select is biased. The first that is
+//!    possible is chosen.
 //! 3. Otherwise enter every arm's queue, and park. The locks are released on g0.
 //! 4. When woken, lock all channels again, remove the records that are still queued, and unlock.
 //!    Then wake the waiters that stood behind these records and were served when they left.

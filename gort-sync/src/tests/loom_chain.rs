@@ -33,7 +33,7 @@ struct Shared<const N: usize> {
 
 // SAFETY: each value is moved to one receiver. loom checks the cell.
 unsafe impl<const N: usize> Send for Shared<N> {}
-// SAFETY: the same.
+// SAFETY: the argument is that for `Send`.
 unsafe impl<const N: usize> Sync for Shared<N> {}
 
 impl<const N: usize> Shared<N> {
