@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
 
-/// A borrow of the value. While it is held sends wait, but there may be other borrows.
+/// A borrow of the value. While it is held, sends wait, but there may be other borrows.
 ///
 /// ```
 /// use gort::sync::watch;

@@ -112,7 +112,7 @@ impl<T> Sender<T> {
         self.watched.write(Location::caller()).modify(f);
     }
 
-    /// Borrows the value. While the borrow is held sends wait, but there may be other borrows.
+    /// Borrows the value. While the borrow is held, sends wait, but there may be other borrows.
     #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
         Ref::new(&self.watched, Location::caller())
@@ -180,7 +180,7 @@ impl<T> RefUnwindSafe for Receiver<T> {}
 
 impl<T> Receiver<T> {
     /// Borrows the value, without marking it as seen. A loop of `changed` and `borrow` may
-    /// therefore see a value twice, but never misses the last one. While the borrow is held sends
+    /// therefore see a value twice, but never misses the last one. While the borrow is held, sends
     /// wait, but there may be other borrows.
     #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
