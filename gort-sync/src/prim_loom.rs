@@ -63,7 +63,7 @@ impl Alive {
     #[track_caller]
     pub(crate) fn check(&self) {
         let is_alive = ALIVE.with_borrow(|alive| alive.get(self.id) == Some(&true));
-        assert!(is_alive, "used after its end");
+        assert!(is_alive, "used after it was dropped");
         self.users.with(|_| ());
     }
 }

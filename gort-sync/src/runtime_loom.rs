@@ -43,7 +43,7 @@ std::thread_local! {
     static TIME: Cell<Nanos> = const { Cell::new(START) };
     /// All parkers of this execution. They are kept until the next execution begins, because a
     /// waker may still be inside [`Waiter::ready`] when its waiter has continued.
-    #[expect(clippy::vec_box, reason = "wakers have their addresses")]
+    #[expect(clippy::vec_box, reason = "wakers point to them")]
     static PARKERS: RefCell<Vec<Box<Parker>>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -171,7 +171,7 @@ claims! {
         let id = ids.recv().unwrap();
         assert_eq!(
             *text,
-            format!("`join_all` has no value of goroutine {id}, which called `goexit`")
+            format!("`join_all` has no value from goroutine {id}, which called `goexit`")
         );
     }
 

@@ -283,7 +283,7 @@ impl<T> JoinSet<T> {
             Some(name) => format!("{} {name:?}", goroutine.id()),
             None => goroutine.id().to_string(),
         });
-        panic!("`join_all` has no value of goroutine {who}, which called `goexit`");
+        panic!("`join_all` has no value from goroutine {who}, which called `goexit`");
     }
 }
 
