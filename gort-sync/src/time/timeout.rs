@@ -49,9 +49,9 @@ impl Drop for Deadline {
 }
 
 /// Cancels the context, however the call ends.
-struct Over(Cancel);
+struct CancelOnDrop(Cancel);
 
-impl Drop for Over {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.cancel();
     }
@@ -97,7 +97,7 @@ where
 {
     let _ = MayWait::check(WaitReason::Timeout);
     let (context, cancel) = Context::background().with_timeout(limit);
-    let _over = Over(cancel);
+    let _cancel_on_drop = CancelOnDrop(cancel);
     let in_time = Arc::new(AtomicBool::new(false));
     let deadline = Deadline {
         context: context.clone(),
