@@ -1,7 +1,7 @@
 //! Models of the real `select/pass.rs`, with the arms of channels.
 //!
-//! `random` is 0 here, so the arms are tried in one order. The models cover other orders by passing
-//! their arms in other orders.
+//! The selects are biased, so they try their arms in source order. The models cover other orders by
+//! passing their arms in other orders.
 
 use super::loom_chan::{Chan, with};
 use super::{Token, explore, explore_all, explore_large};
