@@ -18,8 +18,8 @@ use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use crate::traced::record::{self, Begun};
 
-/// A call is *long* if it takes at least this time. It is right to hand the P on before a long
-/// call.
+/// A call is *long* if it takes at least this time. A shorter call costs less than handing the P
+/// on.
 const LONG_NS: u64 = 20_000;
 
 /// Runs `f`, which may block the thread (file I/O, a lock of std's, foreign code), while other

@@ -162,9 +162,9 @@ impl RuntimeBuilder {
     /// Hooks belong to one [`run`](Self::run). They are called for its main goroutine and for all
     /// goroutines that descend from it, however these are started, `time::after_func` included,
     /// even after `run` has returned. They are not called for goroutines that a plain thread
-    /// starts, or for those of another `run`, even if that is called inside. The hooks are dropped
-    /// when the last goroutine that has them has ended. Setting a hook twice replaces the first
-    /// one.
+    /// starts, or for those of another `run`, even one that is called inside this one. The hooks
+    /// are dropped when the last goroutine that has them has ended. Setting a hook twice replaces
+    /// the first one.
     ///
     /// # What a hook may do
     /// A hook runs on the goroutine's own stack, and sees the thread-locals that the goroutine

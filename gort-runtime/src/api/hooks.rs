@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 type Function = Arc<dyn Fn(&Goroutine) + Send + Sync>;
 
-/// The functions that a program wants called.
+/// The functions that a program has set as hooks.
 #[derive(Clone, Default)]
 pub(crate) struct HookSet {
     start: Option<Function>,
@@ -64,7 +64,7 @@ fn call(f: &Function, hook: Hook) {
     let Err(payload) = unwind::catch(|| f(&goroutine)) else {
         return;
     };
-    debug_assert!(!is_goexit(&*payload), "refused where it was called");
+    debug_assert!(!is_goexit(&*payload), "`goexit` is refused in a hook");
     // The panic hook has printed the message.
     refuse(hook, format_args!("panic"));
 }

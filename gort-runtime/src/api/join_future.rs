@@ -81,7 +81,8 @@ impl<T> Shared<T> {
             state.waker.take()
         };
         if let Some(waker) = waker {
-            // If the waker panics, the panic hook reports that. The panic belongs to no result.
+            // If the waker panics, the panic hook reports that. The panic does not become part of
+            // the goroutine's result.
             unwind::quietly(|| waker.wake());
         }
     }

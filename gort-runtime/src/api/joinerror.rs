@@ -5,7 +5,8 @@ use std::any::Any;
 use std::fmt;
 
 /// Why [`JoinHandle::join`](crate::JoinHandle::join) has no result: the goroutine panicked, or it
-/// called [`goexit`](crate::goexit()). Like tokio's `JoinError`; Go has neither handles nor this.
+/// called [`goexit`](crate::goexit()). Like tokio's `JoinError`; Go has neither join handles nor
+/// such an error.
 ///
 /// Its `Display` shows the panic's message, if the payload is text. `?` converts it in functions
 /// that return `Box<dyn Error + Send + Sync>` or anyhow's `Result`. A payload that is not taken is
@@ -33,8 +34,8 @@ pub struct JoinError {
 }
 
 // SAFETY: a shared reference allows two uses of the payload. `Any`, whose only implementation is
-// std's, returns the payload's type. And the payload is read if it is a `&str` or a `String`, which
-// are `Sync`.
+// std's, returns the payload's type. And our methods read the payload if it is a `&str` or a
+// `String`, which are `Sync`.
 unsafe impl Sync for JoinError {}
 
 impl JoinError {

@@ -25,9 +25,9 @@ use crate::wait::waiter::Waiter;
 use std::panic::Location;
 use std::time::Duration;
 
-/// How long a lock may be held outside before the keeper reports a deadlock.
+/// How long a goroutine outside the bubble may hold a lock before the keeper reports a deadlock.
 const GRACE_NS: u64 = 1_000_000_000;
-/// How often the keeper looks during that time.
+/// Interval at which the keeper checks, during that time, whether a member has been woken.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Why the keeper's work is done.

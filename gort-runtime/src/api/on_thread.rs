@@ -38,8 +38,8 @@
 //!   finds the goroutine by the thread's id (`stack/overflow.rs`).
 //! - *The process forks.* To libc the only thread of the child is the goroutine's, and the thread
 //!   block of the thread that ran it is free memory. `stack/fork.rs` makes the goroutine's pointer
-//!   that of the M; from then on calls are forwarded. An allocator that forks inside a call forks
-//!   as the thread, whose block stays.
+//!   that of the M; from then on calls are forwarded. If the allocator itself forks during a call,
+//!   the thread's own pointer is set, so libc keeps the thread's block.
 //! - *The allocator sets `errno`.* It sets the thread's `errno`. The goroutine's stays unchanged.
 //! - *Destructors of thread-locals* that the allocator registers belong to the thread, and run when
 //!   it ends.

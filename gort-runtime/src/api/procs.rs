@@ -12,9 +12,9 @@
 //! # Why no wake-up is lost
 //! A retired P is neither run by its holder nor listed as idle. So the rule for submitters
 //! (`sched/README.md`, "Submitting") must hold without it. If a submitter saw the holder spinning,
-//! the holder passes on the duty to look by `wakep`, like any M that stops spinning. If a submitter
-//! saw no idle P, it has set `needspinning` for the M that next idles *another* P. There always is
-//! one: P 0 is never surplus.
+//! the holder calls `wakep`, like any M that stops spinning, so that another M looks for the work.
+//! If a submitter saw no idle P, it has set `needspinning` for the M that next idles *another* P.
+//! There always is one: P 0 is never surplus.
 
 use crate::api::start::{MAX_PROCS, ensure_started};
 use crate::sched::procresize::procresize;

@@ -58,7 +58,7 @@ use std::panic::Location;
 /// - Panics if the goroutine cannot be started.
 /// - Panics if called on the system stack.
 ///
-/// If `f` exits its goroutine, the caller exits too; a plain thread panics.
+/// If `f` exits its goroutine, the caller exits too. If the caller is a plain thread, it panics.
 ///
 /// [`time::now`]: https://docs.rs/gort/latest/gort/time/fn.now.html
 ///

@@ -107,7 +107,7 @@ pub fn stop() -> io::Result<()> {
 #[must_use = "the region ends when the value is dropped: bind it to a name like `_region`"]
 pub fn region(name: &str) -> Region {
     let begun = if gate::trace().is_some() {
-        until_told(|m, g| record::enters(m, g, name))
+        retry_while_full(|m, g| record::enters(m, g, name))
     } else {
         None
     };
@@ -127,7 +127,7 @@ pub fn region(name: &str) -> Region {
 #[derive(Debug)]
 #[must_use = "the region ends when the value is dropped: bind it to a name like `_region`"]
 pub struct Region {
-    /// What the trace knows of the region's beginning, if it was recorded.
+    /// The recorded beginning of the region, or `None` if it was not recorded.
     begun: Option<Begun>,
     /// Makes the region `!Send`, so that it stays in the goroutine that began it.
     _not_send: PhantomData<*mut ()>,
@@ -136,31 +136,32 @@ pub struct Region {
 impl Drop for Region {
     fn drop(&mut self) {
         if let Some(begun) = self.begun {
-            until_told(|m, g| record::leaves(m, g, begun));
+            retry_while_full(|m, g| record::leaves(m, g, begun));
         }
     }
 }
 
 /// Maximum number of attempts to record a region while there is no room. They are a millisecond
 /// apart.
-const TRIES: u32 = 100;
+const MAX_TRIES: u32 = 100;
 
-/// Records a region's beginning or end with `tell`, in the calling goroutine. Waits for the writer
-/// if there is no room: if the end were lost, the region would seem to continue.
+/// Calls `record_event`, which records the beginning or the end of a region of the calling
+/// goroutine. While there is no room, waits for the writer and calls `record_event` again: if the
+/// end were lost, the region would seem to continue.
 #[cold]
-fn until_told(tell: impl Fn(&M, &G) -> Option<Begun>) -> Option<Begun> {
-    for _ in 0..TRIES {
+fn retry_while_full(record_event: impl Fn(&M, &G) -> Option<Begun>) -> Option<Begun> {
+    for _ in 0..MAX_TRIES {
         let (Some(gp), Some(inside)) = (tls::goroutine(), Inside::enter()) else {
             return None;
         };
         // SAFETY: the memory stays a G for ever (`record/mod.rs`, promise 1). The goroutine's code
         // runs here, so this thread owns it.
-        let told = tell(inside.m(), unsafe { gp.as_ref() });
+        let recorded = record_event(inside.m(), unsafe { gp.as_ref() });
         inside.finish();
-        if told.is_some() || gate::trace().is_none() {
-            return told;
+        if recorded.is_some() || gate::trace().is_none() {
+            return recorded;
         }
-        session::hurry();
+        session::wake_writer();
         os::nap(Duration::from_millis(1));
     }
     None

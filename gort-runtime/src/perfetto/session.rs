@@ -64,7 +64,7 @@ static WRITER: Note = Note::new();
 static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// Makes the writer look at the logs soon.
-pub(crate) fn hurry() {
+pub(crate) fn wake_writer() {
     WRITER.wake();
 }
 

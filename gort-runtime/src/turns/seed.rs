@@ -24,7 +24,7 @@ const NUMBER: u64 = 0xD;
 const CHANGES: u32 = 38;
 const STEPS: u32 = 33;
 /// Maximum number of changes that fit into the field.
-pub(crate) const MOST_CHANGES: usize = 63;
+pub(crate) const MAX_CHANGES: usize = 63;
 
 /// One schedule, described by how its choices are made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -87,7 +87,7 @@ pub(crate) struct Tree {
     /// Whether the current run is equal to an earlier one.
     repeats: bool,
     /// Whether the current run has met other choices than the previous one.
-    strays: bool,
+    diverges: bool,
 }
 
 impl Tree {
@@ -115,7 +115,7 @@ impl Tree {
                 self.asleep = asleep.iter().chain(done).cloned().collect();
             }
             node.chosen
-        } else if self.repeats || self.strays {
+        } else if self.repeats || self.diverges {
             0
         } else if let Some(awake) = (0..free.len()).find(|&i| !sleeps(&self.asleep, i)) {
             self.nodes.push(Node {
@@ -145,7 +145,7 @@ impl Tree {
     pub(crate) fn branch(&mut self, n: usize) -> usize {
         let chosen = if let Some(known) = self.known(|node| node.options.len() == n) {
             self.nodes[known].chosen
-        } else if self.repeats || self.strays {
+        } else if self.repeats || self.diverges {
             0
         } else {
             self.nodes.push(Node {
@@ -180,11 +180,11 @@ impl Tree {
 
     /// Returns the node of this choice, if the previous run met the same choice here.
     fn known(&mut self, is_same: impl FnOnce(&Node) -> bool) -> Option<usize> {
-        if self.strays || self.depth >= self.nodes.len() {
+        if self.diverges || self.depth >= self.nodes.len() {
             return None;
         }
-        self.strays = !is_same(&self.nodes[self.depth]);
-        (!self.strays).then_some(self.depth)
+        self.diverges = !is_same(&self.nodes[self.depth]);
+        (!self.diverges).then_some(self.depth)
     }
 
     /// Records that the choice has been made. Returns its node, if it has one.
@@ -196,7 +196,7 @@ impl Tree {
             self.path.0.push((self.between, chosen as u32));
             self.between = 0;
         }
-        if self.repeats || self.strays {
+        if self.repeats || self.diverges {
             return None;
         }
         self.depth += 1;
@@ -236,7 +236,7 @@ impl Tree {
     /// `number` must be tried instead.
     fn look_for_races(&mut self, touched: &Footprint, number: u32, node: Option<usize>) {
         // Done in a run that repeats, too: sleeping goroutines have races with earlier steps.
-        if self.strays {
+        if self.diverges {
             return;
         }
         let nodes = &mut self.nodes;
@@ -312,8 +312,8 @@ impl Tree {
     }
 
     /// Returns whether the current run has met other choices than the previous one.
-    pub(crate) fn strays(&self) -> bool {
-        self.strays || self.depth < self.nodes.len()
+    pub(crate) fn diverges(&self) -> bool {
+        self.diverges || self.depth < self.nodes.len()
     }
 }
 
@@ -402,7 +402,7 @@ mod tests {
                 run.push((chosen.number, chosen.thing));
             }
             tree.run_ends(&touched);
-            assert!(!tree.strays());
+            assert!(!tree.diverges());
             runs.push(run);
             assert!(runs.len() <= most, "too many runs: {program:?}");
             if !tree.next_run() {

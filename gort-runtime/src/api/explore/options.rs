@@ -30,14 +30,14 @@ const OTHER_CHOICES: &str = "the repeated schedule met other choices than before
     changed, or it depends on more than its schedule (hash maps with random keys, addresses, real \
     time, threads that are not goroutines)";
 
-/// Options of an exploration: runs a program under many schedules.
+/// Options of an exploration, which runs a program under many schedules.
 ///
 /// ```
 /// use gort::explore::{FailureKind, Options};
 /// use gort::prelude::*;
 /// use std::sync::Arc;
 ///
-/// // Reads and writes under the lock, but not both under one.
+/// // Reads under the lock and writes under the lock, but releases it in between.
 /// let failure = Options::new()
 ///     .schedules(100)
 ///     .run(|| {
@@ -96,9 +96,10 @@ impl Options {
         self
     }
 
-    /// Sets how schedules are chosen. Without this, all schedules are run one after the other, up
-    /// to half of the number to be run. If there are more, the rest are chosen by priorities and at
-    /// random in turn.
+    /// Sets how schedules are chosen. Without this, the first half of the runs goes through all
+    /// schedules one after the other, as [`Strategy::Exhaustive`] does. If that does not cover all
+    /// schedules, the second half alternates between priorities ([`Strategy::Pct`]) and random
+    /// choices.
     #[must_use]
     pub fn strategy(mut self, strategy: Strategy) -> Self {
         self.strategy = Some(strategy);
@@ -155,7 +156,7 @@ impl Options {
             Ok(outcome) => outcome,
             Err(e) => match e.try_into_panic() {
                 Ok(payload) => raise(payload),
-                Err(_exited) => unreachable!("whoever explores does not exit"),
+                Err(_exited) => unreachable!("the exploring goroutine does not exit"),
             },
         }
     }
@@ -173,8 +174,8 @@ impl Options {
         let mut one = |plan: Plan, chooser, repeats: Option<u16>| {
             run += 1;
             let done = run_one(program, Schedule::new(chooser, max_steps), site);
-            let strays = repeats.is_some_and(|sum| sum != 0 && sum != done.schedule.steps.sum());
-            if strays {
+            let diverges = repeats.is_some_and(|sum| sum != 0 && sum != done.schedule.steps.sum());
+            if diverges {
                 return Err(done.into_failure(
                     Some((FailureKind::OtherChoices, OTHER_CHOICES)),
                     run,
@@ -223,8 +224,8 @@ impl Options {
     }
 }
 
-/// Returns the tree as it is before schedule `number`. Runs every schedule before that one, all of
-/// which have passed: there is no other way to get there. Returns `None` if the program has
+/// Returns the tree as it is before schedule `number`. The only way to that state is to run every
+/// schedule before that one again. All of them have passed. Returns `None` if the program has
 /// changed.
 fn at_number(
     program: &Program,
@@ -239,7 +240,7 @@ fn at_number(
             return None;
         };
         tree = used;
-        if tree.strays() || !tree.next_run() {
+        if tree.diverges() || !tree.next_run() {
             return None;
         }
     }

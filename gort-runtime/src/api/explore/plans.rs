@@ -3,15 +3,15 @@
 use super::strategy::Strategy;
 use crate::turns::chooser::Chooser;
 use crate::turns::pct::Rng;
-use crate::turns::seed::{MOST_CHANGES, Plan};
+use crate::turns::seed::{MAX_CHANGES, Plan};
 use crate::turns::tree::Tree;
 
 /// Default number of priority changes in a schedule.
 const CHANGES: usize = 3;
 /// log2 of the number of steps among which the changes fall, before any schedule has been run.
-const FIRST_LOG2: u32 = 5;
+const INITIAL_LOG2: u32 = 5;
 /// Maximum value of this logarithm.
-const MOST_LOG2: u32 = 20;
+const MAX_LOG2: u32 = 20;
 
 /// The next schedule.
 #[derive(Debug)]
@@ -31,8 +31,9 @@ pub(super) struct Plans {
     /// The tree, between two schedules. `None` while a schedule runs with it, or if there is none.
     tree: Option<Box<Tree>>,
     is_exhausted: bool,
-    /// How many schedules were handed out, and how many of them belong to the tree.
+    /// How many schedules were handed out.
     handed_out: u64,
+    /// How many of these schedules came from the tree.
     of_tree: u64,
     /// Number of steps of the longest schedule so far.
     longest: u64,
@@ -92,10 +93,10 @@ impl Plans {
 
     fn pct(&self, changes: usize, random: u64) -> Plan {
         Plan::Pct {
-            changes: changes.min(MOST_CHANGES) as u32,
+            changes: changes.min(MAX_CHANGES) as u32,
             log2_steps: match self.longest {
-                0 | 1 => FIRST_LOG2,
-                longest => ((longest - 1).ilog2() + 1).min(MOST_LOG2),
+                0 | 1 => INITIAL_LOG2,
+                longest => ((longest - 1).ilog2() + 1).min(MAX_LOG2),
             },
             random,
         }
@@ -108,7 +109,7 @@ impl Plans {
         let Chooser::Tree(mut tree) = chooser else {
             return true;
         };
-        if tree.strays() {
+        if tree.diverges() {
             // Continues without a tree, unless the user asked for one.
             return self.strategy.is_none();
         }

@@ -56,7 +56,7 @@ pub(super) fn run_one(
     let end = run_keeper(&current, kept, &root, site);
     let is_root_over = root.is_finished();
     let Some(schedule) = kept.explorer.end().map(|schedule| *schedule) else {
-        unreachable!("nobody else ends it")
+        unreachable!("only the keeper ends the schedule")
     };
     if is_root_over {
         // If it has panicked, the schedule has recorded that.
@@ -134,8 +134,8 @@ impl Schedule {
 }
 
 impl Done {
-    /// Returns the failure to report: `other` if that is given, otherwise what the schedule ended
-    /// with.
+    /// Returns the failure to report: `other` if that is given, otherwise the failure with which
+    /// the schedule ended.
     pub(super) fn into_failure(
         self,
         other: Option<(FailureKind, &str)>,
@@ -144,8 +144,9 @@ impl Done {
     ) -> Failure {
         let Self { schedule, fate } = self;
         let plan = match (schedule.chooser(), plan) {
-            // A path repeats the schedule directly, but a long path does not fit into a seed. Its
-            // number does, although repeating it runs all schedules before it.
+            // A path repeats the schedule directly, but a long path does not fit into a seed. The
+            // schedule's number always fits, but repeating a schedule by its number runs all
+            // schedules before it.
             (Chooser::Tree(tree), Plan::Number(number)) if tree.path().pack().is_none() => {
                 Plan::Number(number)
             }
