@@ -39,7 +39,7 @@ struct Section {
     size: u64,
 }
 
-/// A function's first address, its length, and the offset of its name in the names.
+/// A function's first address, its length, and the offset of its name in [`Functions::names`].
 struct Function {
     begin: u64,
     size: u64,
@@ -109,7 +109,7 @@ impl Elf {
         })
     }
 
-    /// Returns the functions that the file has names for.
+    /// Returns the functions that the file's symbol table names.
     pub(crate) fn functions(&self) -> Functions {
         let mut sorted: Vec<_> = self
             .section(".symtab")

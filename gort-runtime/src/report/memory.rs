@@ -1,15 +1,15 @@
 //! Reads memory of this process that other threads may write, or that might not be mapped.
 //!
 //! `/proc/self/mem` is the process's memory as a file. The kernel copies from it, so there is no
-//! data race in Rust's sense. A read ends where nothing is mapped. The caller must find out whether
-//! the words that it has read belong together.
+//! data race in Rust's sense. A read ends where nothing is mapped. Other threads may write between
+//! two reads, so the caller must find out whether the words that it has read belong together.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 /// Number of bytes of the first read: most stacks end within it.
-const FIRST: usize = 2 << 10;
+const FIRST_READ: usize = 2 << 10;
 /// Maximum number of bytes of the copy, so that a damaged stack cannot make a report take long.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -59,7 +59,7 @@ impl Memory {
 
     fn read_up_to(&mut self, end: usize) {
         let old = self.bytes.len();
-        let new = end.max(2 * old).clamp(FIRST, MAX_BYTES);
+        let new = end.max(2 * old).clamp(FIRST_READ, MAX_BYTES);
         self.bytes.resize(new, 0);
         let read = self
             .file

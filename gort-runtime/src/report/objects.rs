@@ -10,7 +10,7 @@ use std::slice;
 pub(crate) struct Object {
     /// The object's file. The program's is `/proc/self/exe`.
     pub(crate) path: PathBuf,
-    /// The difference between an address in memory and the one in the file.
+    /// The difference between an address in memory and the same address in the file.
     pub(crate) base: usize,
 }
 
@@ -34,8 +34,9 @@ pub(crate) fn object_at(pc: *mut u8) -> Option<Object> {
         addr: pc.addr(),
         found: None,
     };
-    // SAFETY: `visit` is called only during this call, with the `Search` that it is made for, which
-    // we do not touch until then. It does not unwind, because nothing in it panics.
+    // SAFETY: `dl_iterate_phdr` calls `visit` only before it returns, and passes it the `Search`,
+    // as `visit` requires. We do not touch the `Search` during that time. It does not unwind,
+    // because nothing in it panics.
     unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
     search.found
 }

@@ -1,7 +1,8 @@
-//! Reads the stacks of goroutines that do not run, while they may be woken. Profiles use this.
+//! Reads the stacks of goroutines that do not run, although they may be woken at any time. Profiles
+//! use this.
 //!
-//! No goroutine is stopped, and nothing has to be enabled before. If a goroutine began to run while
-//! its stack was read, the observer notices that and discards what it has read (`proc/glimpse.rs`).
+//! No goroutine is stopped, and no option has to be set. If a goroutine began to run while its
+//! stack was read, the observer notices that and discards what it has read (`proc/glimpse.rs`).
 
 use crate::api::goroutine::GoroutineId;
 use crate::base::prim::Ordering::Acquire;
@@ -61,8 +62,8 @@ impl Observer {
     }
 
     /// Reads the stack twice, because no word says whether the goroutine has run during an
-    /// observation. If both readings are equal, and the goroutine is runnable before, between and
-    /// after them, they are taken for its stack.
+    /// observation. If the goroutine is runnable before, between and after the two readings, and
+    /// they are equal, the result counts as its stack.
     fn of_runnable(&mut self, gp: NonNull<G>, info: &GoroutineInfo) -> Option<Vec<*mut u8>> {
         // SAFETY: as in `of_waiting`.
         let g = unsafe { gp.as_ref() };

@@ -25,7 +25,8 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 
 const STATUS: i32 = 2;
 
-/// Installs the handler, unless the program has decided otherwise. Sysmon is running by now.
+/// Installs the handler, unless the program ignores SIGQUIT or has a handler of its own. Sysmon is
+/// running by now.
 pub(crate) fn install() {
     if os::signal_action(libc::SIGQUIT).handler != libc::SIG_DFL {
         return;

@@ -22,8 +22,8 @@ use std::ptr::{self, NonNull};
 const MAX_FRAMES: usize = 100;
 
 /// Returns the stack of goroutine `id`, innermost function first, as lines to be printed below it.
-/// The result is empty unless the goroutine is parked and may be observed. `gp` was its G at the
-/// last observation.
+/// The result is empty unless the goroutine is parked and may be observed. `gp` was its G when the
+/// list of goroutines was made.
 pub(crate) fn stack_of(gp: NonNull<G>, id: GoroutineId) -> String {
     let stack = claimed(gp, id);
     describe(&stack.pcs[..stack.len], stack.len == MAX_FRAMES)

@@ -28,8 +28,8 @@ pub(crate) fn look_up(
     pc: *mut u8,
     found: impl FnMut(Option<String>, Option<PathBuf>, Option<u32>),
 ) {
-    // One look-up at a time, because the tables are filled on demand. This runs on g0, where a
-    // thread may block.
+    // One look-up at a time, because the tables are filled on demand. This never runs on a
+    // goroutine's stack, so the lock may block the thread.
     static KNOWN: Mutex<Vec<Symbols>> = Mutex::new(Vec::new());
 
     let Some(object) = object_at(pc) else {
