@@ -52,8 +52,8 @@ fn package_of(file: &Path) -> String {
     }
 }
 
-/// Returns the crate with which a function's name begins: `std` for `<std::vec::Vec<T> as
-/// user::Trait>::f`.
+/// Returns the crate with which a function's name begins:
+/// `std` for `<std::vec::Vec<T> as user::Trait>::f`.
 fn crate_of(name: &str) -> &str {
     name.trim_start_matches(['<', '&', '*', '(', '['])
         .split(|c: char| !c.is_alphanumeric() && c != '_')

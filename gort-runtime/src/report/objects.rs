@@ -35,7 +35,7 @@ pub(crate) fn object_at(pc: *mut u8) -> Option<Object> {
         found: None,
     };
     // SAFETY: `dl_iterate_phdr` calls `visit` only before it returns, and passes it the `Search`,
-    // as `visit` requires. We do not touch the `Search` during that time. It does not unwind,
+    // as `visit` requires. We do not touch the `Search` during that time. `visit` does not unwind,
     // because nothing in it panics.
     unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
     search.found

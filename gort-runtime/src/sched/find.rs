@@ -86,7 +86,7 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
             let now = os::now_ns();
             p.coarse_now.set(now);
             if netpoll::overdue(now, POLL_NS) {
-                record::lingers(m);
+                record::next_run_reads_clock(m);
                 look_at_network(p);
             }
             if starved::is_any() {
@@ -105,7 +105,7 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
         if let Some(found) = local(p) {
             return Some(found);
         }
-        record::lingers(m);
+        record::next_run_reads_clock(m);
         if SCHED.global_has_work()
             && let Some(gp) = global_share(p)
         {

@@ -47,7 +47,7 @@ pub(crate) fn schedule(m: &OnG0) -> *mut Gobuf {
             continue;
         }
         if g.stack.get().is_none() {
-            record::lingers(m);
+            record::next_run_reads_clock(m);
             if !bind(m.p(), gp) && !starved::bind_or_wait(m.p(), gp) {
                 continue;
             }

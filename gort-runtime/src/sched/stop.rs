@@ -33,7 +33,7 @@ pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
         m.curg.get().is_null(),
         "an M that runs a goroutine must not sleep"
     );
-    record::lingers(m);
+    record::next_run_reads_clock(m);
     let mut watch = watch;
     loop {
         let mut until = if watch { SCHED.earliest_timer() } else { 0 };

@@ -12,7 +12,7 @@ use crate::traced::record;
 /// Both happen in one step under the lock: all Ms must never seem to be asleep while the P, perhaps
 /// with work in its queue, is on its way (`checkdead.rs`).
 pub(super) fn wired_sleep(m: &OnG0) {
-    record::lingers(m);
+    record::next_run_reads_clock(m);
     let p = m.held_p().map(|_| releasep(m));
     if p.is_some() {
         SCHED.idle.start_spinning();

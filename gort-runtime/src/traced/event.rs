@@ -19,7 +19,8 @@ pub(crate) enum Kind {
     Runs,
     /// `id` is about to wait for the reason in `detail`. `arg` is the place where it waits, or 0.
     Parks,
-    /// `id` was about to wait and keeps running, because what it would have waited for has come.
+    /// `id` was about to wait and keeps running, because what it would have waited for has
+    /// happened.
     Stays,
     /// `id` goes to the end of its queue.
     Yields,

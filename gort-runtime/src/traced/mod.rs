@@ -2,14 +2,15 @@
 //!
 //! Every M has a log (`log.rs`). The M's thread appends one event to it for each thing that
 //! happens: a goroutine runs, parks, is woken, ends. Threads that are not Ms share one log under a
-//! lock. A writer thread reads the logs every few milliseconds and encodes the events. So recording
-//! on an M takes no lock and never waits.
+//! lock. A writer thread reads the logs every 10 ms and encodes the events. So recording on an M
+//! takes no lock and never waits.
 //!
 //! # What it costs
 //! While no trace is written, each recording site loads one word (`gate.rs`) and does not take a
 //! branch. While one is written, an event costs 5 to 10 ns: 92 instructions, 32 bytes in memory
 //! that is ready (`pool.rs`), and for two of three events a read of the processor's cycle counter.
-//! `bench/NOTES.md` says how this time was spent before, and what is left of it.
+//! `bench/NOTES.md` ("What a trace costs") says what an event cost before recording was made
+//! faster, and what it costs now.
 //!
 //! # The order of events
 //! The writer sorts the events of all logs by their times. Six rules make this the order in which
@@ -23,10 +24,10 @@
 //! 4. Each time the writer looks at the logs, it reads the clock first, and takes only events up to
 //!    slightly before that time. The margin is needed because the instruction that reads the
 //!    counter is not ordered with loads and stores, which may be late by some nanoseconds.
-//! 5. The reader acquires what the owner of a log has released.
-//! 6. The clock is read for every event, with one exception. A run that follows the end of another
-//!    run on the same M at once has that end's time, plus a [`clock::STEP`]. This is done only if
-//!    the log that gets the event has the goroutine's previous event too.
+//! 5. The writer acquires what the owner of a log has released (`log.rs`).
+//! 6. The clock is read for every event, with one exception. A run that immediately follows the end
+//!    of another run on the same M has that end's time, plus a [`clock::STEP`]. This is done only
+//!    if the log that gets the event has the goroutine's previous event too.
 //!
 //! The writer never sees the second of two events of a goroutine without the first. Suppose that
 //! the writer looks at log A before the first event is there, and then finds the second one in log

@@ -2,8 +2,8 @@
 //!
 //! At the beginning of a trace the writer thread makes a whole store of segments ([`fill`]). Later
 //! the reader of the logs gives back those that it has read. So a thread that records takes a
-//! segment that is ready. With a new segment it would cause a page fault for every 128 events.
-//! These faults took more time than all other work for the events.
+//! segment that is ready. In a new segment, the thread would cause a page fault for every 128
+//! events. These faults took more time than all other work for the events.
 //!
 //! # Invariants and orderings
 //! 1. A slot holds an empty segment or null. No log and no thread has a segment that is in a slot.
@@ -23,7 +23,7 @@ use crate::traced::segment::Segment;
 use std::ptr;
 
 #[cfg(not(loom))]
-use crate::traced::budget::MOST;
+use crate::traced::budget::STORE_CAPACITY;
 #[cfg(not(loom))]
 use crate::traced::gate;
 
@@ -33,7 +33,8 @@ const LOOKS: usize = 4;
 /// Room for `N` empty segments.
 pub(crate) struct Pool<const N: usize> {
     slots: [AtomicPtr<Segment>; N],
-    /// Approximately the number of slots, from the first on, that hold a segment (3).
+    /// The first `filled` slots hold a segment, and the others do not. This is only approximately
+    /// true (3).
     filled: AtomicUsize,
 }
 
@@ -109,7 +110,7 @@ impl<const N: usize> Drop for Pool<N> {
 
 /// The segments that are ready for the logs.
 #[cfg(not(loom))]
-static READY: Pool<MOST> = Pool::new();
+static READY: Pool<STORE_CAPACITY> = Pool::new();
 
 /// Returns an empty segment: a ready one, or a new one if none is found.
 #[cfg(not(loom))]
@@ -141,7 +142,7 @@ pub(crate) fn give_back(segment: Box<Segment>) {
 /// trace, while the program runs. Stops if the trace ends.
 #[cfg(not(loom))]
 pub(crate) fn fill() {
-    for _ in 0..MOST {
+    for _ in 0..STORE_CAPACITY {
         if gate::trace().is_none() {
             return;
         }

@@ -1,5 +1,5 @@
 //! Recording functions, which the scheduler calls when something happens. Most of them inline only
-//! a look at `gate.rs`. The rest of each is in a cold function.
+//! the check whether a window is open (`gate.rs`). The rest of each is in a cold function.
 //!
 //! The caller owns the goroutine that it names (`proc/gstatus.rs`) and has not passed it on yet. If
 //! the goroutine runs, the caller is inside the runtime, so that sysmon does not record at the same
@@ -158,7 +158,8 @@ fn record_on(m: &M, g: &G, what: What) {
     if let Some(window) = gate::window() {
         m.recorder.set_acting(window, g.id());
         record(Some(m), g, window, what);
-        // Even if the goroutine stays: before another one runs, it parks, and so on.
+        // This is correct even if the goroutine keeps running: before another goroutine runs on
+        // `m`, this one records another event when it parks, yields, queues or ends.
         m.recorder.set_switches(true);
     }
 }
@@ -198,8 +199,8 @@ fn acting(m: &M, window: u16) -> u64 {
     g.id()
 }
 
-/// Tells the writer of `g`, which runs on `m` and has no event in this window: the writer may never
-/// have heard of it.
+/// Records that `g` runs on `m`, because `g` has no event in this window: the writer may not know
+/// `g`.
 #[cold]
 #[inline(never)]
 fn make_known(m: &M, g: &G, window: u16) {
@@ -224,7 +225,8 @@ fn runs_now(m: &M, g: &G) {
         ..What::new(Kind::Runs, Before::Queued)
     };
     let now = match m.recorder.switched_at() {
-        // The times of the two are one clock's (`traced/mod.rs`, 6).
+        // The clock need not be read: the goroutine's previous event and the end of the last run
+        // are in the same log (`traced/mod.rs`, 6).
         Some(last) if g.stamp.last_in(window) != 0 && g.stamp.is_in(m.recorder.number()) => {
             last + STEP
         }
@@ -235,8 +237,9 @@ fn runs_now(m: &M, g: &G) {
     m.recorder.set_switches(false);
 }
 
-/// Says that the thread of `m` will not run a goroutine at once, or that preparing that takes long.
-pub(crate) fn lingers(m: &M) {
+/// Makes the next run on `m` read the clock. Called if the thread of `m` does not run another
+/// goroutine at once, or takes long before it does.
+pub(crate) fn next_run_reads_clock(m: &M) {
     m.recorder.set_switches(false);
 }
 
@@ -372,8 +375,8 @@ pub(crate) fn loses_p(running: NonNull<G>, p: &P) {
     let g = unsafe { running.as_ref() };
     let what = What::new(Kind::LosesP, Before::Ran);
     // The goroutine's owner, its M, accesses the parts of the G that this uses only inside the
-    // runtime. The caller is that M, or keeps it outside (`proc/ownership.rs`): so they are the
-    // caller's until it lets the M in, and the goroutine does not end before that.
+    // runtime. The caller is that M, or keeps it outside (`proc/ownership.rs`): so these parts
+    // belong to the caller until it lets the M in, and the goroutine does not end before that.
     record_shared(Some(p), g, window, what);
 }
 

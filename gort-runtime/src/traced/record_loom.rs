@@ -24,4 +24,4 @@ pub(crate) fn timer_wakes(_: &G) {}
 
 pub(crate) fn network_wakes(_: &G) {}
 
-pub(crate) fn lingers(_: &M) {}
+pub(crate) fn next_run_reads_clock(_: &M) {}

@@ -58,7 +58,7 @@ impl Recorder {
         (self.switches.get() && self.number != 0).then(|| self.last.get())
     }
 
-    /// Says whether the M now switches from one goroutine to another.
+    /// Stores whether the M now switches from one goroutine to another.
     #[inline]
     pub(crate) fn set_switches(&self, switches: bool) {
         self.switches.set(switches);

@@ -1,8 +1,8 @@
 //! A G's state for traces: the time and window of its last event, the log that has it, and whether
 //! it was a wake-up.
 //!
-//! Only the goroutine's owner (`proc/gstatus.rs`) accesses it, or the taker of its P on the owner's
-//! behalf (`record::loses_p`).
+//! Only the goroutine's owner (`proc/gstatus.rs`) accesses it, or, on the owner's behalf, the
+//! thread that takes the goroutine's P (`record::loses_p`).
 
 use std::cell::Cell;
 
