@@ -81,7 +81,7 @@ pub(crate) struct Candidate {
 pub(crate) struct Turn<'a> {
     /// The goroutines that can run, at least one. The first is the default choice.
     pub(crate) candidates: &'a [Candidate],
-    /// The number of a goroutine that lets others run.
+    /// The number of the goroutine that has just called `yield_now`, if one has.
     pub(crate) yields: Option<u32>,
     /// What was touched since the last choice.
     pub(crate) touched: &'a Footprint,

@@ -47,6 +47,7 @@ impl Clock {
     }
 }
 
+/// A step that has been taken.
 #[derive(Debug)]
 struct Taken {
     number: u32,

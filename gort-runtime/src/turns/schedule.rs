@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// How often a goroutine may yield in a row, doing nothing else, before all other goroutines that
 /// can run must have had a turn.
-const YIELDS: u32 = 3;
+const MAX_YIELDS: u32 = 3;
 
 /// Asks whether an operation could be done without waiting. Used where no other goroutine can see
 /// the wait.
@@ -197,8 +197,8 @@ impl Schedule {
         }
     }
 
-    /// Gives the turn to a goroutine, if any could run. `yields` is the number of a goroutine that
-    /// lets others run.
+    /// Gives the turn to a goroutine, if any could run. `yields` is the number of the goroutine
+    /// that has just called `yield_now`, if one has.
     pub(crate) fn next(&mut self, yields: Option<u32>) -> Option<NonNull<G>> {
         if self.runnable.is_empty() {
             return None;
@@ -247,7 +247,8 @@ impl Schedule {
             self.some_wait = self.members.iter().any(|m| !m.waits_for.is_empty());
         }
         let member = self.member(number);
-        // The goroutine continues from the point that asked the question.
+        // The goroutine leaves the point that asked the question, so the question is no longer
+        // valid.
         member.act.question = None;
         if member.is_new {
             member.is_new = false;
@@ -269,6 +270,8 @@ impl Schedule {
         let number = self.running.take()?;
         self.before = number;
         let mut act = act;
+        // `join` and `is_finished` name the G of the other goroutine. Its number is the same in all
+        // runs, and its address is not.
         if let Some(&joined) = NonNull::new(ptr::without_provenance_mut(act.thing))
             .and_then(|gp: NonNull<G>| self.numbers.get(&gp))
         {
@@ -284,7 +287,7 @@ impl Schedule {
         member.act = act;
         member.is_new = !has_done;
         member.yields = if yields { member.yields + 1 } else { 0 };
-        if member.yields > YIELDS && !others.is_empty() {
+        if member.yields > MAX_YIELDS && !others.is_empty() {
             member.waits_for = others;
             self.some_wait = true;
         }

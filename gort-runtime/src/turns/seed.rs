@@ -10,9 +10,9 @@
 //! PATH     where the choice was not the first option: see `Path`
 //! NUMBER   the position among all schedules, in the order in which `tree.rs` runs them
 //! ```
-//! If the schedule has been run, the checksum covers the choices that it met, and is never 0. It
-//! reveals a repetition that meets other choices. A seed of another kind was made up by the user;
-//! the seeds of schedules are derived from it.
+//! If the schedule has been run, the checksum covers the choices that it met, and is never 0. A
+//! repetition that meets other choices usually has another checksum, and is then reported. A seed
+//! whose kind is none of these was made up by the user. The seeds of schedules are derived from it.
 
 const KIND: u32 = 60;
 const SUM: u32 = 44;
@@ -45,7 +45,8 @@ pub(crate) enum Plan {
 pub(crate) struct Path(pub(crate) Vec<(u32, u32)>);
 
 impl Plan {
-    /// Returns the seed that repeats this schedule. `sum` is the sum of the choices it met, or 0.
+    /// Returns the seed that repeats this schedule. `sum` is the checksum of the choices that it
+    /// met, or 0.
     pub(crate) fn seed(&self, sum: u16) -> u64 {
         let (kind, data) = match self {
             Self::Random(random) => (RANDOM, random & DATA),
@@ -64,7 +65,7 @@ impl Plan {
         kind << KIND | u64::from(sum) << SUM | data
     }
 
-    /// Returns the schedule that `seed` identifies, and the sum of its choices (0 if unknown).
+    /// Returns the schedule that `seed` identifies, and the checksum of its choices (0 if unknown).
     /// Returns `None` if `seed` does not identify a schedule.
     pub(crate) fn of(seed: u64) -> Option<(Self, u16)> {
         let data = seed & DATA;
@@ -84,8 +85,7 @@ impl Plan {
 }
 
 impl Path {
-    /// Packs the path into as few bits as possible, with a leading 1. Returns `None` if it is too
-    /// long.
+    /// Packs the path into a word, behind a leading 1. Returns `None` if it is too long.
     pub(crate) fn pack(&self) -> Option<u64> {
         let mut bits = Bits { word: 1, len: 1 };
         for &(between, which) in &self.0 {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::panic::Location;
 
-/// Number of steps that are kept: more than a reader wants to see.
+/// Number of steps that are kept for the report: more than a reader wants to see.
 const MAX_KEPT: usize = 200;
 
 /// One step of a goroutine.

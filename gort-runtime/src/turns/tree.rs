@@ -32,7 +32,7 @@ use super::choice::{Candidate, Footprint, Thing, Turn};
 use super::races::Races;
 use super::seed::Path;
 
-/// A goroutine whose step need not be taken here.
+/// A goroutine whose next step need not be tried at this choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Asleep {
     number: u32,
@@ -60,7 +60,7 @@ enum Kind {
 
 #[derive(Debug)]
 struct Node {
-    /// Goroutines' numbers, or for a branch the numbers from 0 on.
+    /// The numbers of the goroutines that could run. For a branch, the numbers from 0 on.
     options: Vec<u32>,
     /// The index of the current choice.
     chosen: usize,
