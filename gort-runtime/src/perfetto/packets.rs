@@ -133,15 +133,15 @@ pub(super) enum Text<'a> {
     Once(&'a str),
 }
 
-/// The value of an annotation of an event.
+/// The value of an annotation.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Said<'a> {
+pub(super) enum AnnotationValue<'a> {
     Number(u64),
     Text(Text<'a>),
 }
 
 /// The annotations of an event: names and values.
-pub(super) type Says<'a> = [(Word, Said<'a>)];
+pub(super) type Annotations<'a> = [(Word, AnnotationValue<'a>)];
 
 /// Whether an arrow begins or ends at an event.
 #[derive(Clone, Copy, Debug)]
@@ -360,9 +360,9 @@ impl Packets {
         track: u64,
         name: Text<'_>,
         flow: Flow,
-        says: &Says<'_>,
+        annotations: &Annotations<'_>,
     ) {
-        self.event(time, track, Type::Begin, Some(name), flow, says);
+        self.event(time, track, Type::Begin, Some(name), flow, annotations);
     }
 
     /// Ends the innermost slice that is open on the track.
@@ -377,9 +377,9 @@ impl Packets {
         track: u64,
         name: Text<'_>,
         flow: Flow,
-        says: &Says<'_>,
+        annotations: &Annotations<'_>,
     ) {
-        self.event(time, track, Type::Instant, Some(name), flow, says);
+        self.event(time, track, Type::Instant, Some(name), flow, annotations);
     }
 
     #[inline]
@@ -390,16 +390,16 @@ impl Packets {
         kind: Type,
         name: Option<Text<'_>>,
         flow: Flow,
-        says: &Says<'_>,
+        annotations: &Annotations<'_>,
     ) {
         let name = name.map(|name| ready(&mut self.names, &mut self.defined, name));
         // No event has more than four annotations.
         let mut values = [Ready::Number(0); 4];
-        debug_assert!(says.len() <= values.len(), "some would be left out");
-        for (to, &(_, value)) in values.iter_mut().zip(says) {
+        debug_assert!(annotations.len() <= values.len(), "some would be left out");
+        for (to, &(_, value)) in values.iter_mut().zip(annotations) {
             *to = match value {
-                Said::Number(number) => Ready::Number(number),
-                Said::Text(text) => ready(&mut self.values, &mut self.defined, text),
+                AnnotationValue::Number(number) => Ready::Number(number),
+                AnnotationValue::Text(text) => ready(&mut self.values, &mut self.defined, text),
             };
         }
         self.packet(time, |out| {
@@ -411,7 +411,7 @@ impl Packets {
                     Some(Ready::Text(text)) => out.text(event::NAME, text),
                     Some(Ready::Number(_)) | None => {}
                 }
-                for (&(key, _), value) in says.iter().zip(values) {
+                for (&(key, _), value) in annotations.iter().zip(values) {
                     out.message(event::DEBUG_ANNOTATIONS, |out| {
                         out.number(annotation::NAME_IID, key as u64);
                         match value {

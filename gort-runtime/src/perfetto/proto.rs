@@ -8,7 +8,7 @@ use std::fmt;
 
 /// Maximum length of a text, in bytes. Longer ones are cut, so that a whole packet fits into
 /// [`ROOM`].
-const LONGEST_TEXT: usize = 1000;
+const MAX_TEXT: usize = 1000;
 /// Size of an encoder's buffer in bytes: more than a packet with a dozen texts of maximum length.
 const ROOM: usize = 1 << 14;
 
@@ -76,11 +76,11 @@ impl Encoder {
         self.append(&value.to_le_bytes());
     }
 
-    /// Writes a text, cut to [`LONGEST_TEXT`] bytes.
+    /// Writes a text, cut to [`MAX_TEXT`] bytes.
     #[inline]
     pub(super) fn text(&mut self, field: u32, text: &str) {
         self.key(field, 2);
-        let text = &text[..text.floor_char_boundary(LONGEST_TEXT)];
+        let text = &text[..text.floor_char_boundary(MAX_TEXT)];
         self.varint(text.len() as u64);
         self.append(text.as_bytes());
     }

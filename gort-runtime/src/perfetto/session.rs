@@ -2,9 +2,9 @@
 //!
 //! One lock protects everything here. The thread that holds it is the reader of all logs
 //! (`traced/log.rs`). The writer thread takes the lock every [`PERIOD_NS`], and writes the events
-//! that it finds to the file. So if the process is killed, the file has everything up to a moment
-//! before. [`stop`] takes the lock and writes one last time. It does not need the writer thread, so
-//! it works in an exit handler too.
+//! that it finds to the file. So if the process is killed, the file has everything except about the
+//! last hundredth of a second. [`stop`] takes the lock and writes one last time. It does not need
+//! the writer thread, so it works in an exit handler too.
 //!
 //! The writer thread has a low priority. The first million events of a busy program take 20 ms, and
 //! encoding them a quarter of a second. At normal priority that time was taken from the program if
@@ -40,7 +40,7 @@ use std::time::Duration;
 /// Interval between two looks of the writer at the logs.
 const PERIOD_NS: u64 = 10_000_000;
 /// Number of events for which the writer keeps memory between two looks.
-const KEPT: usize = 1 << 16;
+const KEPT_EVENTS: usize = 1 << 16;
 /// Number of bytes that are written to the file at once. So the buffer stays in the cache, even if
 /// many events have come together.
 const CHUNK: usize = 1 << 18;
@@ -131,8 +131,9 @@ struct Session {
     snapshot: Vec<GoroutineInfo>,
     /// The counts at the beginning of the trace.
     counts: Counts,
-    /// The part of the counts since then that has been recorded or reported as lost.
-    told: Counts,
+    /// The part of the counts since the beginning of the trace that has been recorded or reported
+    /// as lost.
+    accounted: Counts,
     /// Number of goroutines at which to check which of them still exist.
     sweep_at: usize,
     /// The time of the last event.
@@ -276,7 +277,7 @@ fn write_for_ever() {
             .lock()
             .session
             .as_mut()
-            .map(|session| session.look(true))
+            .map(|session| session.drain_logs(true))
             .is_some();
         if is_writing {
             WRITER.sleep_until(os::now_ns() + PERIOD_NS);
@@ -319,7 +320,7 @@ impl Session {
             since_boot,
             snapshot,
             counts,
-            told: Counts::default(),
+            accounted: Counts::default(),
             sweep_at: SWEEP_AT,
             last: start,
             batch: Vec::new(),
@@ -342,10 +343,11 @@ impl Session {
             .insert(Rate::through(self.began, (ticks(), os::now_ns())))
     }
 
-    /// Writes what has been recorded since the last look. If nothing is being recorded, takes
-    /// everything that the logs have. With `yields`, stops early if another thread wants the lock:
-    /// the rest of the events are written by the next look.
-    fn look(&mut self, yields: bool) {
+    /// Drains the logs and writes their events to the file: one *look*. While the trace records,
+    /// events younger than [`SETTLED_NS`] are left for the next look. While it pauses, all events
+    /// are taken. With `yields`, stops early if another thread wants the lock. The next look then
+    /// writes the rest of the events.
+    fn drain_logs(&mut self, yields: bool) {
         let rate = self.rate();
         let pauses = gate::window().is_none();
         let until = if pauses {
@@ -369,12 +371,12 @@ impl Session {
         });
         batch.sort_by_key(|event| event.time);
         let ns = |ticks| rate.ns(ticks) + since_boot;
-        let mut told = 0;
+        let mut written = 0;
         for &event in &batch {
             if yields && WANTED.load(Relaxed) {
                 break;
             }
-            told += 1;
+            written += 1;
             let mut event = event;
             event.time = ns(event.time);
             if matches!(event.kind, Kind::Runs | Kind::Leaves) && event.arg != 0 {
@@ -382,18 +384,18 @@ impl Session {
             }
             self.last = self.last.max(event.time);
             match event.kind {
-                Kind::Runs => self.told.runs += 1,
-                Kind::Parks => self.told.parks += 1,
-                Kind::Stays => self.told.parks = self.told.parks.saturating_sub(1),
+                Kind::Runs => self.accounted.runs += 1,
+                Kind::Parks => self.accounted.parks += 1,
+                Kind::Stays => self.accounted.parks = self.accounted.parks.saturating_sub(1),
                 _ => {}
             }
-            self.story.tell(event);
+            self.story.add(event);
             if self.story.packets().len() > CHUNK {
                 self.write();
             }
         }
-        batch.drain(..told);
-        batch.shrink_to(KEPT);
+        batch.drain(..written);
+        batch.shrink_to(KEPT_EVENTS);
         let is_over = batch.is_empty();
         self.batch = batch;
         if !is_over {
@@ -402,7 +404,7 @@ impl Session {
         for info in std::mem::take(&mut self.snapshot) {
             self.introduce(info);
         }
-        self.story.looked();
+        self.story.end_look();
         budget::grant(SCHED.procs());
         if pauses && gate::trace().is_some() {
             self.resume();
@@ -410,19 +412,20 @@ impl Session {
         self.write();
     }
 
-    /// Adds a gap from the last event until now, and counts the events that were lost in it.
-    fn tell_lost(&mut self) {
+    /// Adds a gap from the last event until now to the trace, and counts the events that were lost
+    /// in it.
+    fn add_gap(&mut self) {
         let now = Counts::now();
         let runs = now
             .runs
             .wrapping_sub(self.counts.runs)
-            .saturating_sub(self.told.runs);
+            .saturating_sub(self.accounted.runs);
         let parks = now
             .parks
             .wrapping_sub(self.counts.parks)
-            .saturating_sub(self.told.parks);
-        self.told.runs += runs;
-        self.told.parks += parks;
+            .saturating_sub(self.accounted.parks);
+        self.accounted.runs += runs;
+        self.accounted.parks += parks;
         let time = self.last;
         self.last = time.max(os::now_ns() + self.since_boot);
         self.story.pauses(time, self.last, runs, parks);
@@ -430,7 +433,7 @@ impl Session {
 
     /// Ends a pause: reports the lost events and opens another window.
     fn resume(&mut self) {
-        self.tell_lost();
+        self.add_gap();
         if self.story.len() > self.sweep_at {
             let live = goroutines().iter().map(|info| info.id.number()).collect();
             self.story.sweep(self.last, &live);
@@ -473,9 +476,9 @@ impl Session {
 
     /// Writes the rest of the trace. `pauses` says that nothing was being recorded.
     fn end(mut self, pauses: bool) -> io::Result<()> {
-        self.look(false);
+        self.drain_logs(false);
         if pauses {
-            self.tell_lost();
+            self.add_gap();
         }
         let now = os::now_ns() + self.since_boot;
         self.story.end(now.max(self.last));

@@ -1,14 +1,14 @@
-//! Keeps account of the slices that are open on the tracks of goroutines and Ps.
+//! Keeps track of the slices that are open on the tracks of goroutines and Ps.
 //!
-//! On its track a goroutine is `running`, `runnable`, or has the name of what it waits for. The
-//! slices of its regions enclose these slices: when a region begins or ends, the inner slice ends
-//! and a new one begins. So a region is one slice, however often the goroutine waits in it. The
-//! track of a P has a slice for each run.
+//! The track of a goroutine has a slice for each of the goroutine's states: `running`, `runnable`,
+//! or the name of what it waits for. The slices of its regions enclose these slices: when a region
+//! begins or ends, the inner slice ends and a new one begins. So a region is one slice, however
+//! often the goroutine waits in it. The track of a P has a slice for each run.
 //!
 //! Every slice that begins also ends, even after events were lost. A goroutine's next state closes
 //! the slice that was open on its track, and a P's next run ends the previous one.
 
-use super::packets::{Flow, Packets, Said, Says, Text, Word};
+use super::packets::{AnnotationValue, Annotations, Flow, Packets, Text, Word};
 use super::quick::Quick;
 use crate::proc::waitreason::WaitReason;
 use crate::traced::event::{NO_P, TraceEvent};
@@ -45,9 +45,9 @@ pub(super) enum Doing {
     Waiting(WaitReason),
 }
 
-/// What the trace knows of a goroutine.
+/// What the trace knows about a goroutine.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct TracedGoroutine {
     /// The goroutine's name on other tracks.
     pub(super) label: Box<str>,
     pub(super) doing: Doing,
@@ -64,7 +64,7 @@ pub(super) struct Slices {
     /// When the trace began or, if there was a gap, when the last gap ended. What a goroutine did
     /// before its first event is shown from here on.
     pub(super) start: u64,
-    pub(super) goroutines: HashMap<u64, Told, Quick>,
+    pub(super) goroutines: HashMap<u64, TracedGoroutine, Quick>,
     /// The goroutine that each P runs.
     ps: BTreeMap<u16, Option<u64>>,
 }
@@ -97,39 +97,46 @@ impl Slices {
         let (start, uuid) = (self.start, track::of_goroutine(id));
         self.packets
             .track(start, uuid, track::GOROUTINES, id, title);
-        let told = Told {
+        let known = TracedGoroutine {
             label: label.into(),
             doing: Doing::Unknown,
             regions: Vec::new(),
             parks: None,
         };
-        self.goroutines.insert(id, told);
+        self.goroutines.insert(id, known);
     }
 
     /// Ends the goroutine's current state and begins the state `doing`.
-    pub(super) fn does(&mut self, time: u64, id: u64, doing: Doing, flow: Flow, says: &Says<'_>) {
-        let Some(told) = self.goroutines.get_mut(&id) else {
+    pub(super) fn does(
+        &mut self,
+        time: u64,
+        id: u64,
+        doing: Doing,
+        flow: Flow,
+        annotations: &Annotations<'_>,
+    ) {
+        let Some(known) = self.goroutines.get_mut(&id) else {
             return;
         };
         let track = track::of_goroutine(id);
-        if told.doing != Doing::Unknown {
+        if known.doing != Doing::Unknown {
             self.packets.end(time, track);
         }
-        told.doing = doing;
+        known.doing = doing;
         let name = match doing {
             Doing::Unknown => return,
             Doing::Running => Text::Word(Word::Running),
             Doing::Runnable => Text::Word(Word::Runnable),
             Doing::Waiting(reason) => Text::Reason(reason),
         };
-        self.packets.begin(time, track, name, flow, says);
+        self.packets.begin(time, track, name, flow, annotations);
     }
 
     /// Begins a region around the current state of the running goroutine.
     pub(super) fn enter(&mut self, time: u64, id: u64, name: Text<'_>) {
         self.does(time, id, Doing::Unknown, Flow::None, &[]);
-        if let Some(told) = self.goroutines.get_mut(&id) {
-            told.regions.push(time);
+        if let Some(known) = self.goroutines.get_mut(&id) {
+            known.regions.push(time);
             let track = track::of_goroutine(id);
             self.packets.begin(time, track, name, Flow::None, &[]);
             self.does(time, id, Doing::Running, Flow::None, &[]);
@@ -139,8 +146,8 @@ impl Slices {
     /// Ends the region of the running goroutine that began at `began`, and the regions inside it
     /// whose ends are missing.
     pub(super) fn leave(&mut self, time: u64, id: u64, began: u64) {
-        let regions = self.goroutines.get(&id).map(|told| &told.regions);
-        // If there is none, its end has been seen before.
+        let regions = self.goroutines.get(&id).map(|known| &known.regions);
+        // If there is no such region, its end has been seen already.
         if let Some(at) = regions.and_then(|all| all.iter().position(|&region| region == began)) {
             self.does(time, id, Doing::Unknown, Flow::None, &[]);
             self.close_from(time, id, at);
@@ -149,8 +156,8 @@ impl Slices {
     }
 
     fn close_from(&mut self, time: u64, id: u64, at: usize) {
-        if let Some(told) = self.goroutines.get_mut(&id) {
-            for _ in told.regions.drain(at..) {
+        if let Some(known) = self.goroutines.get_mut(&id) {
+            for _ in known.regions.drain(at..) {
                 self.packets.end(time, track::of_goroutine(id));
             }
         }
@@ -187,10 +194,10 @@ impl Slices {
         if self.ps.insert(p, Some(id)).flatten().is_some() {
             self.packets.end(time, track);
         }
-        let label = self.goroutines.get(&id).map_or("?", |told| &told.label);
-        let says = [(Word::Goroutine, Said::Number(id))];
+        let label = self.goroutines.get(&id).map_or("?", |known| &known.label);
+        let annotations = [(Word::Goroutine, AnnotationValue::Number(id))];
         self.packets
-            .begin(time, track, Text::Once(label), Flow::None, &says);
+            .begin(time, track, Text::Once(label), Flow::None, &annotations);
     }
 
     /// Ends the goroutine's slice on the P's track, if it is running there.

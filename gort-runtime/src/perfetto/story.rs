@@ -3,7 +3,7 @@
 //! A park is held back until something else happens to the goroutine, or until the next look at the
 //! logs is over. If it turns out that the goroutine need not wait, the park is dropped.
 
-use super::packets::{Flow, Packets, Said, Text, Word};
+use super::packets::{AnnotationValue, Flow, Packets, Text, Word};
 use super::slices::{Doing, Slices, track};
 use crate::proc::p::mix;
 use crate::proc::waitreason::WaitReason;
@@ -35,14 +35,14 @@ pub(super) struct Introduced {
 pub(super) struct Story {
     slices: Slices,
     introducing: Option<Introduced>,
-    /// The goroutines with a park that is held back: since this look, and since the one before.
+    /// The goroutines with a park that is held back: since this look, and since the previous one.
     parking: [Vec<u64>; 2],
-    /// The goroutines that have ended: in this look, and in the one before.
+    /// The goroutines that have ended: in this look, and in the previous one.
     ended: [Vec<u64>; 2],
 }
 
-fn place(at: Place) -> Said<'static> {
-    Said::Text(at.map_or(Text::Once("?"), Text::Place))
+fn place(at: Place) -> AnnotationValue<'static> {
+    AnnotationValue::Text(at.map_or(Text::Once("?"), Text::Place))
 }
 
 /// Returns the number of the arrow from a wake-up at `time` to the run that it causes.
@@ -92,33 +92,33 @@ impl Story {
         }
         self.slices.declare(id, &label, &title);
         let start = self.slices.start;
-        let says = [(Word::StartedAt, place(who.started_at))];
+        let annotations = [(Word::StartedAt, place(who.started_at))];
         match who.before {
             Before::Nothing => {}
             Before::Ran => {
                 self.slices
-                    .does(start, id, Doing::Running, Flow::None, &says);
+                    .does(start, id, Doing::Running, Flow::None, &annotations);
                 self.run_on(start, who.p, id);
             }
             Before::Queued => {
                 self.slices
-                    .does(start, id, Doing::Runnable, Flow::None, &says);
+                    .does(start, id, Doing::Runnable, Flow::None, &annotations);
             }
             Before::Waited => {
                 let (reason, at) = who.waits.unwrap_or((WaitReason::None, None));
-                let says = [
-                    (Word::Reason, Said::Text(Text::Reason(reason))),
+                let annotations = [
+                    (Word::Reason, AnnotationValue::Text(Text::Reason(reason))),
                     (Word::At, place(at)),
-                    says[0],
+                    annotations[0],
                 ];
                 let doing = Doing::Waiting(reason);
-                self.slices.does(start, id, doing, Flow::None, &says);
+                self.slices.does(start, id, doing, Flow::None, &annotations);
             }
         }
     }
 
     /// Adds an event to the trace. Its times are in nanoseconds.
-    pub(super) fn tell(&mut self, event: TraceEvent) {
+    pub(super) fn add(&mut self, event: TraceEvent) {
         let TraceEvent { time, id, arg, .. } = event;
         match event.kind {
             Kind::Known | Kind::Named | Kind::WaitsAt => return self.learn(event),
@@ -136,8 +136,8 @@ impl Story {
             }
             Kind::Runs => self.runs(time, id, arg, event.p),
             Kind::Parks => {
-                if let Some(told) = self.slices.goroutines.get_mut(&id) {
-                    told.parks = Some(event);
+                if let Some(known) = self.slices.goroutines.get_mut(&id) {
+                    known.parks = Some(event);
                     self.parking[0].push(id);
                 }
             }
@@ -153,7 +153,7 @@ impl Story {
             }
             Kind::Wakes => self.wakes(event),
             Kind::Enters => {
-                // SAFETY: each event is told once, and this is where its text is taken.
+                // SAFETY: each event is added once, and this is where its text is taken.
                 let name = unsafe { take_region(arg) };
                 self.slices.enter(time, id, Text::Often(&name));
             }
@@ -172,7 +172,8 @@ impl Story {
         Some(who)
     }
 
-    /// Remembers what an introducing event says of its goroutine, until all of them have been seen.
+    /// Stores what an event says about a new goroutine, until all of the events that introduce the
+    /// goroutine have been seen.
     fn learn(&mut self, event: TraceEvent) {
         let TraceEvent { id, arg, .. } = event;
         if event.kind == Kind::Known {
@@ -196,7 +197,7 @@ impl Story {
         if event.kind == Kind::WaitsAt {
             who.waits = Some((WaitReason::of(event.detail.into()), location(arg)));
         } else {
-            // SAFETY: each event is told once, and this is where its text is taken.
+            // SAFETY: each event is added once, and this is where its text is taken.
             who.name = Some(unsafe { take_name(arg) });
         }
     }
@@ -210,37 +211,38 @@ impl Story {
 
     /// Writes the goroutine's held-back park, if there is one: the goroutine really waits.
     fn resolve(&mut self, id: u64) {
-        let told = self.slices.goroutines.get_mut(&id);
-        if let Some(park) = told.and_then(|told| told.parks.take()) {
+        let known = self.slices.goroutines.get_mut(&id);
+        if let Some(park) = known.and_then(|known| known.parks.take()) {
             self.slices.leave_p(park.time, park.p, id);
             let reason = WaitReason::of(park.detail.into());
-            let says = [
-                (Word::Reason, Said::Text(Text::Reason(reason))),
+            let annotations = [
+                (Word::Reason, AnnotationValue::Text(Text::Reason(reason))),
                 (Word::At, place(location(park.arg))),
             ];
             let doing = Doing::Waiting(reason);
-            self.slices.does(park.time, id, doing, Flow::None, &says);
+            self.slices
+                .does(park.time, id, doing, Flow::None, &annotations);
         }
     }
 
     fn starts(&mut self, time: u64, id: u64, by: u64, at: Place) {
-        let says = [
+        let annotations = [
             (Word::StartedAt, place(at)),
-            (Word::StartedBy, Said::Number(by)),
+            (Word::StartedBy, AnnotationValue::Number(by)),
         ];
         self.slices
-            .does(time, id, Doing::Runnable, Flow::None, &says);
+            .does(time, id, Doing::Runnable, Flow::None, &annotations);
         if self.knows(by)
-            && let Some(told) = self.slices.goroutines.get(&id)
+            && let Some(known) = self.slices.goroutines.get(&id)
         {
-            let says = [
-                (Word::Goroutine, Said::Number(id)),
-                (Word::Name, Said::Text(Text::Once(&told.label))),
+            let annotations = [
+                (Word::Goroutine, AnnotationValue::Number(id)),
+                (Word::Name, AnnotationValue::Text(Text::Once(&known.label))),
             ];
             let (track, name) = (track::of_goroutine(by), Text::Word(Word::Go));
             self.slices
                 .packets
-                .instant(time, track, name, Flow::None, &says);
+                .instant(time, track, name, Flow::None, &annotations);
         }
     }
 
@@ -250,43 +252,44 @@ impl Story {
         } else {
             Flow::To(arrow(id, woken))
         };
-        let says = [(Word::P, Said::Number(p.into()))];
-        self.slices.does(time, id, Doing::Running, flow, &says);
+        let annotations = [(Word::P, AnnotationValue::Number(p.into()))];
+        self.slices
+            .does(time, id, Doing::Running, flow, &annotations);
         self.run_on(time, p, id);
     }
 
     fn stays(&mut self, time: u64, id: u64, p: u16) {
-        let Some(told) = self.slices.goroutines.get_mut(&id) else {
+        let Some(known) = self.slices.goroutines.get_mut(&id) else {
             return;
         };
-        if told.parks.take().is_none() && matches!(told.doing, Doing::Waiting(_)) {
+        if known.parks.take().is_none() && matches!(known.doing, Doing::Waiting(_)) {
             // The park has been written already, because it was held back for too long.
             self.slices.does(time, id, Doing::Running, Flow::None, &[]);
             self.run_on(time, p, id);
         }
     }
 
-    /// Makes the goroutine runnable without a wait before.
+    /// Makes the goroutine runnable, although it did not wait.
     fn queues(&mut self, event: TraceEvent, why: Word) {
         let TraceEvent { time, id, .. } = event;
         self.slices.leave_p(time, event.p, id);
-        let says = [(Word::Reason, Said::Text(Text::Word(why)))];
+        let annotations = [(Word::Reason, AnnotationValue::Text(Text::Word(why)))];
         self.slices
-            .does(time, id, Doing::Runnable, Flow::None, &says);
+            .does(time, id, Doing::Runnable, Flow::None, &annotations);
     }
 
     fn loses_p(&mut self, time: u64, id: u64, p: u16) {
         self.slices.leave_p(time, p, id);
         let name = Text::Word(Word::HandedOff);
-        let says = [(Word::Goroutine, Said::Number(id))];
+        let annotations = [(Word::Goroutine, AnnotationValue::Number(id))];
         let packets = &mut self.slices.packets;
-        packets.instant(time, track::of_p(p), name, Flow::None, &says);
+        packets.instant(time, track::of_p(p), name, Flow::None, &annotations);
         if self.knows(id) {
-            let says = [(Word::P, Said::Number(p.into()))];
+            let annotations = [(Word::P, AnnotationValue::Number(p.into()))];
             let track = track::of_goroutine(id);
             self.slices
                 .packets
-                .instant(time, track, name, Flow::None, &says);
+                .instant(time, track, name, Flow::None, &annotations);
         }
     }
 
@@ -294,11 +297,11 @@ impl Story {
         let TraceEvent { time, id, arg, .. } = event;
         self.slices.does(time, id, Doing::Runnable, Flow::None, &[]);
         let goroutines = &self.slices.goroutines;
-        let woken = goroutines.get(&id).map_or("?", |told| &told.label);
+        let woken = goroutines.get(&id).map_or("?", |known| &known.label);
         let thread;
         let (track, waker) = match Waker::of(event.detail) {
             Waker::Goroutine => match goroutines.get(&arg) {
-                Some(told) => (track::of_goroutine(arg), &*told.label),
+                Some(known) => (track::of_goroutine(arg), &*known.label),
                 None => (track::THREADS, "a goroutine"),
             },
             Waker::Thread => {
@@ -308,19 +311,21 @@ impl Story {
             Waker::Timer => (track::TIMERS, "timer"),
             Waker::Network => (track::NETWORK, "network"),
         };
-        let says = [
-            (Word::Waker, Said::Text(Text::Once(waker))),
-            (Word::Woken, Said::Text(Text::Once(woken))),
-            (Word::Goroutine, Said::Number(id)),
+        let annotations = [
+            (Word::Waker, AnnotationValue::Text(Text::Once(waker))),
+            (Word::Woken, AnnotationValue::Text(Text::Once(woken))),
+            (Word::Goroutine, AnnotationValue::Number(id)),
         ];
         let (name, flow) = (Text::Word(Word::Wake), Flow::From(arrow(id, time)));
-        self.slices.packets.instant(time, track, name, flow, &says);
+        self.slices
+            .packets
+            .instant(time, track, name, flow, &annotations);
     }
 
     /// Ends one look at the logs.
-    pub(super) fn looked(&mut self) {
-        // An event that was recorded before another one is seen at most one look later than that
-        // one.
+    pub(super) fn end_look(&mut self) {
+        // An event may be seen one look later than an event that was recorded after it. So ended
+        // goroutines and held-back parks are kept for one more look.
         for id in mem::take(&mut self.ended[1]) {
             self.slices.goroutines.remove(&id);
         }
@@ -334,21 +339,27 @@ impl Story {
     /// Adds a gap: nothing was recorded from `from` to `to`, during which the Ps counted so many
     /// runs and parks.
     pub(super) fn pauses(&mut self, from: u64, to: u64, runs: u64, parks: u64) {
-        let says = [
-            (Word::Runs, Said::Number(runs)),
-            (Word::Parks, Said::Number(parks)),
+        let annotations = [
+            (Word::Runs, AnnotationValue::Number(runs)),
+            (Word::Parks, AnnotationValue::Number(parks)),
         ];
         let name = format!("lost {} events", runs + parks);
         let packets = &mut self.slices.packets;
-        packets.begin(from, track::TRACE, Text::Once(&name), Flow::None, &says);
+        packets.begin(
+            from,
+            track::TRACE,
+            Text::Once(&name),
+            Flow::None,
+            &annotations,
+        );
         packets.end(to, track::TRACE);
         self.slices.start = to;
         // It is not known which goroutines run during the gap.
         for (p, id) in self.slices.running() {
             self.resolve(id);
             self.slices.leave_p(from, p, id);
-            let told = self.slices.goroutines.get(&id);
-            if told.is_some_and(|told| told.doing == Doing::Running) {
+            let known = self.slices.goroutines.get(&id);
+            if known.is_some_and(|known| known.doing == Doing::Running) {
                 self.slices.does(from, id, Doing::Unknown, Flow::None, &[]);
             }
         }
