@@ -18,18 +18,18 @@ pub struct Members {
     pub stacks: Vec<String>,
 }
 
-/// Returns all goroutines, and the stacks of those for which `look` returns `true`.
+/// Returns all goroutines, and the stacks of those for which `wants_stack` returns `true`.
 #[doc(hidden)]
-pub fn goroutines_with_stacks(look: impl FnMut(&GoroutineInfo) -> bool) -> Members {
+pub fn goroutines_with_stacks(wants_stack: impl FnMut(&GoroutineInfo) -> bool) -> Members {
     // Looking up names needs more stack than a goroutine may have.
-    on_system_stack(|| members(look))
+    on_system_stack(|| members(wants_stack))
 }
 
-fn members(mut look: impl FnMut(&GoroutineInfo) -> bool) -> Members {
+fn members(mut wants_stack: impl FnMut(&GoroutineInfo) -> bool) -> Members {
     let mut reader = StackReader::new();
     let mut indices: HashMap<Addresses, usize> = HashMap::new();
     let all = with_gs().into_iter().map(|(gp, info)| {
-        let addresses = match look(&info) {
+        let addresses = match wants_stack(&info) {
             true => reader.stack_of(gp, &info),
             false => Addresses::default(),
         };
@@ -46,7 +46,8 @@ fn members(mut look: impl FnMut(&GoroutineInfo) -> bool) -> Members {
     Members { goroutines, stacks }
 }
 
-/// Returns the lines of `frames`, which begin with the outermost, as a dump shows them.
+/// Returns the lines for `frames` as a dump shows them, innermost first. `frames` begin with the
+/// outermost.
 fn lines(frames: &[Frame]) -> String {
     let mut text = String::new();
     for frame in frames.iter().rev() {

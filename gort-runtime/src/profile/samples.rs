@@ -1,4 +1,4 @@
-//! Samples, of which profiles are made: stacks with numbers.
+//! Samples: stacks with numbers. A profile consists of samples.
 
 use std::collections::HashMap;
 use std::panic::Location;
@@ -42,7 +42,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Returns a frame that says what happens at a place, where the function is not known.
+    /// Returns a frame that says what happens at a place, for a function whose name is not known.
     pub(super) fn of_place(what: &str, at: &Location<'_>) -> Self {
         Self {
             function: format!("{what} at {at}"),

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 /// The rate at which waits are recorded while a window is open and the program has set no rate.
 const RATE: u64 = 10_000;
 
-/// The number of open windows, and whether the first of them has set the rate.
+/// The number of open windows, and whether the first of them has set the rate because it was 0.
 static OPEN: Mutex<(usize, bool)> = Mutex::new((0, false));
 
 /// A period in which waits are recorded.
@@ -48,7 +48,7 @@ impl Drop for ProfileWindow {
     fn drop(&mut self) {
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         open.0 -= 1;
-        // If the rate is another one, the program has set it.
+        // If the rate has another value, the program has set it.
         if *open == (0, true) && rate() == RATE {
             set_rate(0);
         }
