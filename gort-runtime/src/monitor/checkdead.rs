@@ -36,8 +36,9 @@
 //! finds no timer there (acquire) sees the flag. It clears the flag after the goroutines are in the
 //! global queue, whose lock the checker holds. Sysmon also sets the flag while it takes a P, with
 //! the goroutines in the P's queue, from an M. It sets the flag before it takes the P, so that M
-//! sees the flag (the verdict of `proc/ownership.rs` releases it). It clears the flag after it has
-//! picked another M for the P, under the lock. An M that takes a lent P is awake itself.
+//! sees the flag (the store of `TAKEN` in `proc/ownership.rs` releases it). It clears the flag
+//! after it has picked another M for the P, under the lock. An M that takes a lent P is awake
+//! itself.
 //!
 //! The counts of mains are changed by Ms that run, and by a thread under the lock
 //! ([`main_exited`]). An M that has changed a count takes the lock before it sleeps, so a checker
@@ -213,7 +214,7 @@ pub(crate) fn check(shared: &Shared) {
     }
 }
 
-/// Does what [`check`] does, and always counts the threads. Sysmon calls this.
+/// Does what [`check`] does, but always counts the threads. Sysmon calls this.
 pub(crate) fn count_and_check(shared: &Shared) -> Liveness {
     let in_run = THREADS.load(Relaxed);
     let mains = in_run + GOROUTINES.load(Relaxed) + TESTS.load(Relaxed);

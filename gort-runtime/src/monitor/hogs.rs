@@ -14,9 +14,10 @@
 //!   together are the *crowd*. A hog that is found asleep is no longer a hog: sleeping threads are
 //!   limited by the cap on all threads, like Go's threads in system calls.
 //! - An *untested* goroutine has not yet parked or yielded while its M held a P. It carries the
-//!   epoch in which it was started. While there is a crowd, an epoch lasts [`EPOCH_NS`]. When a
-//!   thread becomes a hog, its goroutine becomes untested again, but without an epoch: if it asks
-//!   for a P again, its computation was not endless.
+//!   epoch in which it was started. An epoch ends only while the crowd is larger than [`limit`]:
+//!   after [`EPOCH_NS`], or earlier if one of its goroutines becomes a hog. When a thread becomes a
+//!   hog, its goroutine becomes untested again, but without an epoch: if it asks for a P again, its
+//!   computation was not endless.
 //! - An untested goroutine is *old* if its epoch has produced a hog at a time of too many hogs, or
 //!   if it is of an earlier epoch than that. All other untested goroutines are *new*.
 //!

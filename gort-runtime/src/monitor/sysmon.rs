@@ -226,8 +226,8 @@ fn after_us(us: u64) -> u64 {
     os::now_ns() + us * 1000
 }
 
-/// Polls the network if no other thread does. No other thread does only while every P is busy:
-/// otherwise an idle M sleeps in the poll.
+/// Polls the network if no thread has polled it for [`POLL_NS`]. That happens only while every P is
+/// busy: otherwise an idle M sleeps in the poll.
 fn look_at_network(now: u64) {
     if netpoll::overdue(now, POLL_NS) {
         let ready = GQueue::new();
