@@ -22,7 +22,8 @@ impl Home {
     /// The home of things that were created at an unknown place. Locks use this, because they do
     /// not record where they were created.
     pub const ANYWHERE: Self = Self(u32::MAX);
-    /// The kernel. A wait for it counts in real time.
+    /// The home of things that the kernel makes ready, such as descriptors and signals. A wait for
+    /// one of them is not durable, and its time limit is on the real clock.
     pub const KERNEL: Self = Self(FIRST_KIND);
 
     /// Returns the caller's bubble, or `OUTSIDE`.

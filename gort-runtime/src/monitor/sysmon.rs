@@ -231,7 +231,7 @@ fn after_us(us: u64) -> u64 {
 fn look_at_network(now: u64) {
     if netpoll::overdue(now, POLL_NS) {
         let ready = GQueue::new();
-        netpoll::look(&ready);
+        netpoll::poll_without_blocking(&ready);
         inject_global(&ready);
     }
 }

@@ -23,5 +23,5 @@ pub(crate) use desc::Slot;
 pub(crate) use desc::{Desc, NEVER};
 #[cfg(not(loom))]
 pub(crate) use poll::{Place, open, replace_by_dead, retire, unwatch, watch};
-pub(crate) use poll::{interrupt, look, poll};
+pub(crate) use poll::{interrupt, poll, poll_without_blocking};
 pub(crate) use waiting::{Waiting, blocked, has_blocked_poller, has_waiters, overdue, unblocked};

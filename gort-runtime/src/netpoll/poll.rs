@@ -9,7 +9,7 @@
 use super::desc::Desc;
 use super::epoll::{Block, Epoll, Event};
 use super::table;
-use super::waiting::looks;
+use super::waiting::record_poll;
 use crate::base::forked::{forked, refuse_in_child};
 use crate::base::prim::{
     AtomicBool,
@@ -24,8 +24,8 @@ use std::sync::OnceLock;
 
 static EPOLL: OnceLock<Epoll> = OnceLock::new();
 
-/// Whether a thread is in a poll that does not block.
-static LOOKING: AtomicBool = AtomicBool::new(false);
+/// Whether a thread is in [`poll_without_blocking`].
+static IN_NONBLOCKING_POLL: AtomicBool = AtomicBool::new(false);
 
 fn epoll() -> io::Result<&'static Epoll> {
     match EPOLL.get() {
@@ -97,7 +97,7 @@ pub(crate) fn interrupt() {
 pub(crate) fn poll(until: Option<Nanos>, ready: &GQueue) {
     if let Some(epoll) = EPOLL.get() {
         let block = until.map_or(Block::ForEver, Block::Until);
-        // Most edges come while nothing waits for them.
+        // Polls again if no goroutine became ready: most edges come while nothing waits for them.
         while epoll.wait(block, |event| deliver(event, ready)) && ready.is_empty() {}
     }
 }
@@ -105,14 +105,14 @@ pub(crate) fn poll(until: Option<Nanos>, ready: &GQueue) {
 /// Takes the events that have come, without blocking. Does nothing if another thread is in this
 /// function. Appends the goroutines that became ready to `ready`; the caller owns them and must
 /// make them runnable.
-pub(crate) fn look(ready: &GQueue) {
+pub(crate) fn poll_without_blocking(ready: &GQueue) {
     let Some(epoll) = EPOLL.get() else { return };
-    if LOOKING.swap(true, Acquire) {
+    if IN_NONBLOCKING_POLL.swap(true, Acquire) {
         return;
     }
-    looks();
+    record_poll();
     epoll.wait(Block::No, |event| deliver(event, ready));
-    LOOKING.store(false, Release);
+    IN_NONBLOCKING_POLL.store(false, Release);
 }
 
 fn deliver(event: Event, ready: &GQueue) {
@@ -130,7 +130,7 @@ fn deliver(event: Event, ready: &GQueue) {
     for word in woken.into_iter().flatten().flatten() {
         // SAFETY: `iowait.rs` put the word there, from `to_word`, as the last step of the waiter's
         // park. Taking it out of the slot gives the right to wake the waiter, which passes to the
-        // owner of `ready` (`poll`, `look`).
+        // owner of `ready` (`poll`, `poll_without_blocking`).
         unsafe { Waiter::from_word(word).ready_into(ready) };
     }
 }

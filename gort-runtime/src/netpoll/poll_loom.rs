@@ -1,6 +1,6 @@
 //! `poll.rs` under loom: no descriptor is ever ready.
 
-use super::waiting::looks;
+use super::waiting::record_poll;
 use crate::base::note::stay_asleep;
 use crate::proc::gqueue::GQueue;
 use crate::time::Nanos;
@@ -11,9 +11,9 @@ pub(crate) fn poll(until: Option<Nanos>, _ready: &GQueue) {
     stay_asleep(until.unwrap_or(u64::MAX), true)
 }
 
-/// Does nothing. The caller also wakes the note, and the model watches that.
+/// Does nothing. The caller also wakes the note of the M, and the model sees that.
 pub(crate) fn interrupt() {}
 
-pub(crate) fn look(_ready: &GQueue) {
-    looks();
+pub(crate) fn poll_without_blocking(_ready: &GQueue) {
+    record_poll();
 }

@@ -16,7 +16,8 @@ global! {
 }
 
 global! {
-    /// Time of the last poll, or `BLOCKED` while an M sleeps in the poll.
+    /// `BLOCKED` while an M sleeps in the poll. Otherwise the time of the last poll that did not
+    /// block, or 0 if no poll has followed the M's return.
     static LAST: AtomicU64 = AtomicU64::new(0);
 }
 const BLOCKED: u64 = u64::MAX;
@@ -69,7 +70,7 @@ pub(crate) fn unblocked() {
 
 /// Records that a thread is about to poll without blocking.
 #[inline]
-pub(super) fn looks() {
+pub(super) fn record_poll() {
     let last = LAST.load(Relaxed);
     if last != BLOCKED {
         // If the exchange fails, an M has gone to sleep in the poll.

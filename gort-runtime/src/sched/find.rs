@@ -271,7 +271,7 @@ fn count_new(p: &P) -> bool {
 /// Queues the goroutines whose descriptors are ready. Returns `true` if there are any.
 fn look_at_network(p: &P) -> bool {
     let ready = GQueue::new();
-    netpoll::look(&ready);
+    netpoll::poll_without_blocking(&ready);
     let any = !ready.is_empty();
     inject(p, &ready);
     any

@@ -17,8 +17,8 @@ use crate::sched::state::{PickedM, SCHED};
 use crate::traced::record;
 use std::ptr::{self, NonNull};
 
-/// Maximum number of Ps that an M without a P looks at to see whether they are lent.
-const MOST_LENDERS: usize = 8;
+/// Maximum number of Ps that [`take_lent`] checks.
+const MAX_LENT_CHECKS: usize = 8;
 
 /// Ties `p` to `m`. No M holds `p`; `m` is this thread's M and holds no P.
 pub(crate) fn acquirep(m: &M, p: *const P) {
@@ -58,11 +58,11 @@ pub(crate) fn takep(p: &P, m: &M) -> Option<NonNull<G>> {
 /// Takes a P that another M has lent (`proc/ownership.rs`), if it is `wanted`. The caller's M holds
 /// no P.
 ///
-/// Ms that look at the same time begin at different Ps. An M looks at [`MOST_LENDERS`] Ps only:
+/// Ms that look at the same time begin at different Ps. An M looks at [`MAX_LENT_CHECKS`] Ps only:
 /// going to sleep is not much dearer than that.
 pub(super) fn take_lent(m: &M, wanted: impl Fn(&P) -> bool) -> Option<&'static P> {
     let (allp, procs) = (SCHED.allp(), SCHED.procs() as usize);
-    let mut looks = (0..procs.min(MOST_LENDERS)).map(|i| allp[(m.id as usize + i) % procs]);
+    let mut looks = (0..procs.min(MAX_LENT_CHECKS)).map(|i| allp[(m.id as usize + i) % procs]);
     looks.find(|p| {
         // SAFETY: the pointer is null or an M, and Ms live for ever (`proc/m.rs`). This function
         // accesses only the M's atomics. `untie` also accesses the M's `p`, while the M is kept in
