@@ -98,21 +98,23 @@ pub(crate) fn wake(gp: NonNull<G>) {
     // sleeps, or will sleep, until this wakes it. Once the thread may continue, `wake` uses only
     // the address of the M.
     unsafe { (*gp.as_ref().lockedm.get()).note.wake() };
-    // Neither must be touched below.
+    // Neither the record nor the M must be touched below.
 }
 
 /// Runs a goroutine's thread from its beginning to its end.
 fn run(bound: Bound) {
     let Bound { gp, m } = bound;
     // SAFETY: the M is alive until the end of this function.
-    live(gp, unsafe { m.as_ref() });
+    run_goroutine(gp, unsafe { m.as_ref() });
     // SAFETY: the M is from a box, and it belongs to this thread. Other threads use it only to wake
     // the goroutine, which has ended.
     drop(unsafe { Box::from_raw(m.as_ptr()) });
     THREADS.fetch_sub(1, Relaxed);
 }
 
-fn live(gp: NonNull<G>, m: &M) {
+/// Waits until the goroutine is submitted, runs it, and ends it. If the record is given back unused
+/// instead, frees the record.
+fn run_goroutine(gp: NonNull<G>, m: &M) {
     m.note.sleep();
     // SAFETY: the record is alive until its goroutine has ended, and has been ours since `wake`.
     let g = unsafe { gp.as_ref() };

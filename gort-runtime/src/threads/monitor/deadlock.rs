@@ -8,7 +8,7 @@
 //! then been Waiting since before the first look, so all of them were Waiting at one moment. The
 //! remaining candidates for waking one of them are:
 //! - Another goroutine. It is not Waiting, or it has ended and its thread still exists. In both
-//!   cases the numbers differ.
+//!   cases there are fewer Waiting goroutines than goroutine threads.
 //! - The timer thread. It runs while there are timers, and has nothing left to do when it does not
 //!   run.
 //! - A waiter for descriptors or signals, which is counted until it runs (`netpoll/waiting.rs`,
@@ -51,7 +51,8 @@ pub(crate) struct Looks {
 }
 
 impl Looks {
-    /// Looks once. Ends the program with a report if no goroutine can ever be woken.
+    /// Looks at all goroutines once. Ends the program with a report if no goroutine can ever be
+    /// woken.
     pub(crate) fn look(&mut self) {
         let steps = Steps::now();
         let mut asleep = 0;

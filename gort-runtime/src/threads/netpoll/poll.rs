@@ -1,19 +1,21 @@
 //! The thread that is in `poll(2)` while a goroutine or thread waits for a descriptor.
 //!
-//! It polls the descriptors and directions that have a waiter now, and a socket through which it is
-//! called back to look again. So it reports what is ready, not edges: a woken goroutine tries its
-//! operation, and waits again if that was not enough.
+//! It polls the descriptors and directions that have a waiter now, and a socket through which other
+//! threads interrupt its `poll`, so that it looks for waiters again. So it reports what is ready,
+//! not edges: a woken goroutine tries its operation, and waits again if the operation would still
+//! block.
 //!
 //! # Why no waiter is missed
-//! A waiter first publishes itself in the slot's word (`commit`), and then takes the lock. It finds
-//! the thread running and calls it back, or starts it. The thread reads the words under the lock,
-//! and ends under the lock if there is no waiter. The call-back is a byte in a socket, which stays
-//! there until the thread has read it.
+//! A waiter first publishes itself in the slot's word (`commit`), and then takes the lock. If the
+//! thread runs, the waiter interrupts its `poll`. If it does not, the waiter starts it. The thread
+//! reads the words under the lock, and ends under the lock if there is no waiter. An interruption
+//! is a byte in a socket, which stays there until the thread has read it.
 //!
 //! # Closing
-//! `poll` keeps the files open that it looks at. If a socket were closed in the meantime, its peer
-//! would hear of it late, and the close would not linger. So a thread that takes a descriptor off
-//! the list calls the poll thread back, and waits until that has let go of the descriptor.
+//! `poll` keeps the files open that it polls. If a socket were closed in the meantime, its peer
+//! would learn of that late, and `close` would not wait as `SO_LINGER` asks. So a thread that takes
+//! a descriptor off the list interrupts the poll thread, and waits until that no longer polls the
+//! descriptor.
 
 use super::desc::Desc;
 use super::table;
@@ -37,7 +39,7 @@ pub(crate) struct Place {
 
 /// A descriptor that is watched for the current owner of its entry.
 #[derive(Clone, Copy)]
-struct Seen {
+struct WatchedFd {
     fd: RawFd,
     place: Place,
     generation: u32,
@@ -45,7 +47,7 @@ struct Seen {
 
 struct Poller {
     runs: bool,
-    seen: Vec<Seen>,
+    watched: Vec<WatchedFd>,
     /// The descriptors that the thread is polling.
     polled: Vec<RawFd>,
 }
@@ -54,22 +56,22 @@ static POLLER: Lock<Poller> = Lock::ranked(
     Rank::Sched,
     Poller {
         runs: false,
-        seen: Vec::new(),
+        watched: Vec::new(),
         polled: Vec::new(),
     },
 );
 
-/// Returns the two ends of the socket through which the thread is called back.
-fn calls() -> io::Result<&'static (UnixStream, UnixStream)> {
-    static CALLS: OnceLock<(UnixStream, UnixStream)> = OnceLock::new();
-    if let Some(calls) = CALLS.get() {
-        return Ok(calls);
+/// Returns the two ends of the socket through which the thread's `poll` is interrupted.
+fn interrupt_sockets() -> io::Result<&'static (UnixStream, UnixStream)> {
+    static SOCKETS: OnceLock<(UnixStream, UnixStream)> = OnceLock::new();
+    if let Some(sockets) = SOCKETS.get() {
+        return Ok(sockets);
     }
     os::make_dead_socket()?;
     let (read, write) = UnixStream::pair()?;
     read.set_nonblocking(true)?;
     write.set_nonblocking(true)?;
-    Ok(CALLS.get_or_init(|| (read, write)))
+    Ok(SOCKETS.get_or_init(|| (read, write)))
 }
 
 /// Returns a free entry of the table. Its one owner gives it to [`retire`] later.
@@ -84,16 +86,16 @@ pub(crate) fn open() -> io::Result<Place> {
 /// Makes `entry` become ready when `fd` is ready and has a waiter.
 pub(crate) fn watch(fd: BorrowedFd<'_>, entry: Place) -> io::Result<()> {
     refuse_in_child();
-    calls()?;
+    interrupt_sockets()?;
     if !os::can_be_polled(fd) {
         return Err(io::Error::from_raw_os_error(libc::EPERM));
     }
     let fd = fd.as_raw_fd();
     let mut poller = POLLER.lock();
-    if poller.seen.iter().any(|seen| seen.fd == fd) {
+    if poller.watched.iter().any(|watched| watched.fd == fd) {
         return Err(io::Error::from_raw_os_error(libc::EEXIST));
     }
-    poller.seen.push(Seen {
+    poller.watched.push(WatchedFd {
         fd,
         place: entry,
         generation: entry.desc.generation(),
@@ -107,9 +109,9 @@ pub(crate) fn unwatch(fd: BorrowedFd<'_>) {
         return;
     }
     let fd = fd.as_raw_fd();
-    POLLER.lock().seen.retain(|seen| seen.fd != fd);
+    POLLER.lock().watched.retain(|watched| watched.fd != fd);
     while POLLER.lock().polled.contains(&fd) {
-        call_back();
+        interrupt();
         thread::yield_now();
     }
 }
@@ -129,7 +131,7 @@ pub(crate) fn replace_by_dead(fd: BorrowedFd<'_>) {
 pub(crate) fn wake_or_start() {
     let mut poller = POLLER.lock();
     if poller.runs {
-        return call_back();
+        return interrupt();
     }
     let started = thread::Builder::new().name("gort-poll".into()).spawn(run);
     if let Err(e) = started {
@@ -140,24 +142,27 @@ pub(crate) fn wake_or_start() {
     poller.runs = true;
 }
 
-fn call_back() {
-    if let Ok((_, write)) = calls() {
-        // If the socket is full, the thread has been called already.
+/// Makes the thread's current `poll` return at once, or its next one if there is none.
+fn interrupt() {
+    if let Ok((_, write)) = interrupt_sockets() {
+        // If the socket is full, the thread has been interrupted already.
         let _ = (&mut &*write).write(&[0]);
     }
 }
 
 fn run() {
-    let Ok((read, _)) = calls() else { return };
+    let Ok((read, _)) = interrupt_sockets() else {
+        return;
+    };
     loop {
-        let mut seen = Vec::new();
+        let mut waited_for = Vec::new();
         let mut fds = vec![os::poll_request(read.as_raw_fd(), true, false)];
         {
             let mut poller = POLLER.lock();
-            for &one in &poller.seen {
+            for &one in &poller.watched {
                 let Desc { read, write, .. } = one.place.desc;
                 if read.is_waited_for() || write.is_waited_for() {
-                    seen.push(one);
+                    waited_for.push(one);
                     fds.push(os::poll_request(
                         one.fd,
                         read.is_waited_for(),
@@ -165,11 +170,11 @@ fn run() {
                     ));
                 }
             }
-            if seen.is_empty() {
+            if waited_for.is_empty() {
                 poller.runs = false;
                 return;
             }
-            poller.polled.extend(seen.iter().map(|one| one.fd));
+            poller.polled.extend(waited_for.iter().map(|one| one.fd));
         }
         os::poll(&mut fds);
         POLLER.lock().polled.clear();
@@ -177,7 +182,7 @@ fn run() {
             let mut bytes = [0; 64];
             while matches!((&mut &*read).read(&mut bytes), Ok(64)) {}
         }
-        for (one, polled) in seen.iter().zip(&fds[1..]) {
+        for (one, polled) in waited_for.iter().zip(&fds[1..]) {
             if one.place.desc.generation() != one.generation {
                 continue;
             }

@@ -2,11 +2,11 @@
 //! end is an error.)
 //!
 //! # Why no timer is missed
-//! A thread that adds the earliest timer publishes its time (`time/heap.rs`), and then checks,
-//! under the lock, whether the timer thread runs. The timer thread ends only if it finds no timer
-//! under that lock. So either it finds this timer, or the adder finds it gone and starts another.
-//! If it runs, the adder wakes it. A wake-up that comes before it sleeps is remembered
-//! (`base/note.rs`).
+//! A thread that adds the earliest timer publishes the timer's time (`time/heap.rs`), and then
+//! checks, under the lock, whether the timer thread runs. The timer thread ends only if it finds no
+//! timer under that lock. So either the timer thread finds this timer, or the adder finds no timer
+//! thread and starts one. If the timer thread runs, the adder wakes it. A wake-up that comes before
+//! the timer thread sleeps is not lost (`base/note.rs`).
 
 use super::submit::submit_global;
 use crate::base::lock::{Lock, Rank};
@@ -22,7 +22,7 @@ use std::thread;
 static RUNS: Lock<bool> = Lock::ranked(Rank::Sched, false);
 
 /// Wakes or starts the thread, because another timer has become the earliest.
-pub(crate) fn look() {
+pub(crate) fn wake_or_start() {
     let mut runs = RUNS.lock();
     if *runs {
         drop(runs);

@@ -144,7 +144,7 @@ impl Sched {
         self.started.load(Relaxed)
     }
 
-    /// Returns how many goroutines are not waiting.
+    /// Returns how many goroutines have the status Running.
     pub(crate) fn running(&self) -> usize {
         let mut running = 0;
         record::for_each(|g| {

@@ -42,7 +42,7 @@ pub(crate) fn wakep() {}
 
 /// Wakes or starts the timer thread. The caller has added a timer that is the earliest.
 pub(crate) fn wake_for_timer(_when: u64) {
-    clock::look();
+    clock::wake_or_start();
 }
 
 /// Wakes or starts the poll thread. The caller waits for a descriptor.
