@@ -50,26 +50,26 @@ thread_local! {
     static OF_THREAD: OfThread = const { OfThread(Unwinding::new()) };
 }
 
-/// Passes the caller's state to `look`. Does nothing while the thread's state is being destroyed.
-fn with<R>(look: impl FnOnce(&Unwinding) -> R) -> Option<R> {
+/// Calls `f` with the caller's state. Does nothing while the thread's state is being destroyed.
+fn with<R>(f: impl FnOnce(&Unwinding) -> R) -> Option<R> {
     match tls::getg() {
         // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1). `gp` runs here, so this
-        // thread owns its cells, also while `look` runs: `look` does not park (all calls are in
-        // this file).
-        Some(gp) => Some(look(unsafe { &gp.as_ref().unwinding })),
-        None => with_threads(look),
+        // thread owns its cells, also while `f` runs: `f` does not park (all calls are in this
+        // file).
+        Some(gp) => Some(f(unsafe { &gp.as_ref().unwinding })),
+        None => with_state_of_thread(f),
     }
 }
 
-/// Passes the thread's state to `look`. Not inlined, because a function that may park must not
+/// Calls `f` with the thread's state. Not inlined, because a function that may park must not
 /// compute the address of a thread-local.
 #[expect(
     clippy::disallowed_methods,
     reason = "code that runs in no goroutine stays on its thread"
 )]
 #[inline(never)]
-fn with_threads<R>(look: impl FnOnce(&Unwinding) -> R) -> Option<R> {
-    OF_THREAD.try_with(|of_thread| look(&of_thread.0)).ok()
+fn with_state_of_thread<R>(f: impl FnOnce(&Unwinding) -> R) -> Option<R> {
+    OF_THREAD.try_with(|of_thread| f(&of_thread.0)).ok()
 }
 
 /// Records that the caller begins to unwind. The panic hook calls this.

@@ -15,9 +15,9 @@
 //!   the handler sees that the signal is no longer caught, or `release_signal` waits for the
 //!   handler. In the second case the signal's bit is in `PENDING` when `release_signal` returns,
 //!   and the caller delivers it.
-//! - A handler that sees that the signal is not caught sends it to its own thread again. The signal
-//!   stays blocked until the handler returns. The action that then handles it is the former one,
-//!   which was restored first.
+//! - A handler that sees that the signal is not caught sends the signal to its own thread again.
+//!   The signal stays blocked until the handler returns. The action that then handles it is the
+//!   former one, which was restored first.
 //!
 //! Another part of the program may install this handler again after it was released, because it has
 //! kept the result of `sigaction`. Then the handler removes itself.
@@ -130,7 +130,7 @@ pub fn unblock_signals(signals: u64) {
     mask::unblock(signals);
 }
 
-/// Releases `signal`, which must be caught, to its former action. Afterwards [`pending_signals`]
+/// Restores the former action of `signal`, which must be caught. Afterwards [`pending_signals`]
 /// returns the signals that came before.
 pub fn release_signal(signal: i32) {
     let former = Former::of(signal).get();
@@ -164,7 +164,7 @@ pub(crate) fn hand_out() {
     }
 }
 
-/// Handles a signal: records it, and calls the former handler if that comes next.
+/// Handles a signal: records it, and then calls the former handler if `record_signal` returns it.
 ///
 /// # Safety
 /// The kernel, or code that acts in its place, calls it as an `SA_SIGINFO` handler.

@@ -24,21 +24,22 @@ const RESET: [libc::c_int; 6] = [
 
 /// The subset of [`RESET`] that was ignored when the process started. (Relaxed is enough: there is
 /// only one thread before main.)
-static IGNORED_FIRST: AtomicU64 = AtomicU64::new(0);
+static IGNORED_AT_START: AtomicU64 = AtomicU64::new(0);
 /// The set of signals that were ignored and no longer are.
-static NO_MORE: AtomicU64 = AtomicU64::new(0);
+static NO_LONGER_IGNORED: AtomicU64 = AtomicU64::new(0);
 
 // libc calls the functions in this section before main. It passes arguments, which this function
-// does not use. The function makes system calls and accesses atomics.
+// does not use. The function only makes system calls and accesses atomics, which is allowed before
+// main.
 #[used]
 #[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
 #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
-static LOOK: extern "C" fn() = look;
+static RECORD_IGNORED: extern "C" fn() = record_ignored;
 
-extern "C" fn look() {
+extern "C" fn record_ignored() {
     for signal in RESET {
         if os::signal_action(signal).is_ignored() {
-            IGNORED_FIRST.fetch_or(bit(signal), Relaxed);
+            IGNORED_AT_START.fetch_or(bit(signal), Relaxed);
         }
     }
 }
@@ -47,9 +48,10 @@ extern "C" fn look() {
 /// Called when the runtime starts.
 pub(crate) fn reset_ignored() {
     for signal in RESET {
-        if IGNORED_FIRST.load(Relaxed) & bit(signal) != 0 && os::signal_action(signal).is_ignored()
+        if IGNORED_AT_START.load(Relaxed) & bit(signal) != 0
+            && os::signal_action(signal).is_ignored()
         {
-            NO_MORE.fetch_or(bit(signal), Relaxed);
+            NO_LONGER_IGNORED.fetch_or(bit(signal), Relaxed);
             // SAFETY: the default action has no handler.
             unsafe { os::set_signal_action(signal, SignalAction::DEFAULT) };
         }
@@ -59,9 +61,9 @@ pub(crate) fn reset_ignored() {
 /// Records that the ignored `signal` is now handled, or that it is ignored again.
 pub(super) fn handles_ignored(signal: libc::c_int, handled: bool) {
     if handled {
-        NO_MORE.fetch_or(bit(signal), Relaxed);
+        NO_LONGER_IGNORED.fetch_or(bit(signal), Relaxed);
     } else {
-        NO_MORE.fetch_and(!bit(signal), Relaxed);
+        NO_LONGER_IGNORED.fetch_and(!bit(signal), Relaxed);
     }
 }
 
@@ -69,5 +71,5 @@ pub(super) fn handles_ignored(signal: libc::c_int, handled: bool) {
 /// processes should ignore them again, so that they start as this process did.
 #[must_use]
 pub fn ignored_by_children() -> u64 {
-    NO_MORE.load(Relaxed)
+    NO_LONGER_IGNORED.load(Relaxed)
 }
