@@ -18,7 +18,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-/// No test here needs even a second. A test that hangs is named after this time.
+/// How long a test may take. No test here needs even a second. After this time the process is
+/// aborted, with the name of the test that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs `test`; aborts the process with the test's name if it hangs.
@@ -88,7 +89,7 @@ struct Switchboard<T> {
     data: T,
 }
 
-/// The part of a [`Switchboard`] that `probe` knows.
+/// The part of a [`Switchboard`] that the assembly in `probe` accesses.
 #[repr(C)]
 struct Header {
     /// g0's context: `mcall` takes the board for the M.
@@ -115,7 +116,7 @@ impl<T> Switchboard<T> {
         let top = there_stack.top();
         let board = Box::into_raw(Box::new(Self {
             header: Header {
-                // This is aligned no better than a context that `mcall` has saved.
+                // This has the alignment of a context that `mcall` has saved, and no better one.
                 g0: gobuf(g0_stack.top().wrapping_sub(probe::PUSHED_BY_CALL)),
                 next: ptr::null_mut(),
                 sp_on_g0: 0,

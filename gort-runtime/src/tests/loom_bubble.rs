@@ -2,10 +2,10 @@
 //! the keeper.
 //!
 //! The bubble is the real one. Around it are copies of what `park_m`, `goready` and `goexit0` do
-//! with it, and of the keeper's rest (`api/synctest.rs`), call for call. A goroutine that parks on
-//! one thread continues on another as soon as it has been woken, while the first thread has yet to
-//! release its token. What members do is recorded in cells, which the keeper reads in its turn. So
-//! loom reports members that are still running then.
+//! with it, and of how the keeper sleeps between two turns (`api/keeper.rs`), call for call. A
+//! goroutine that parks on one thread continues on another as soon as it has been woken, while the
+//! first thread has yet to release its token. What members do is recorded in cells, which the
+//! keeper reads in its turn. So loom reports members that are still running then.
 //!
 //! Not modelled: the clock, timers, `synctest::wait` (its waiter is a member like any other).
 //!
@@ -41,11 +41,11 @@ struct World {
 // SAFETY: the member writes `done`, and the keeper reads it in its turn. loom checks that this is
 // one at a time.
 unsafe impl Sync for World {}
-// SAFETY: nothing in it belongs to a thread.
+// SAFETY: no field belongs to one thread.
 unsafe impl Send for World {}
 
 impl World {
-    /// Creates a bubble with this many members, which run. The keeper rests.
+    /// Creates a bubble with this many members, which run. The keeper sleeps.
     fn with(members: u32) -> Arc<Self> {
         let bubble = Bubble::new();
         bubble.begin(7, 1, KEEPER);
@@ -63,7 +63,7 @@ impl World {
         Arc::new(world)
     }
 
-    /// Releases a token, like `release_token` of `park.rs`.
+    /// Releases a token, like `leaves` of `wait/park.rs`.
     fn release_token(&self) {
         if let Some(keeper) = self.bubble.release_token() {
             assert_eq!(keeper, KEEPER);
@@ -113,18 +113,18 @@ impl World {
     }
 
     /// Puts the keeper to sleep until its turn.
-    fn sleep(&self) {
+    fn wait_for_turn(&self) {
         while self.keeper_sleeps.load(Acquire) {
             self.turn.wait();
         }
     }
 
-    /// Lets the keeper rest, from one turn to the next.
-    fn rest(&self) {
+    /// Lets the keeper sleep until its next turn, as `falls_asleep` of `api/keeper.rs` does.
+    fn sleep_until_turn(&self) {
         // The keeper counts as asleep before a waker can find it.
         self.keeper_sleeps.store(true, Release);
         if self.bubble.release_token().is_none() {
-            self.sleep();
+            self.wait_for_turn();
         } else {
             self.keeper_sleeps.store(false, Relaxed);
         }
@@ -145,12 +145,15 @@ fn the_keeper_gets_its_turn_once_when_no_member_runs() {
             }
             woken
         });
-        world.sleep();
+        world.wait_for_turn();
         assert!(is_only(world.bubble.tokens()));
         let is_empty = world.bubble.is_empty();
         let is_parked = world.parked.load(Acquire);
         assert_eq!(world.seen(), u32::from(is_empty));
-        assert_ne!(is_parked, is_empty, "the clock would jump beside who runs");
+        assert_ne!(
+            is_parked, is_empty,
+            "the clock would jump while a member runs"
+        );
         parker.join().unwrap();
         assert_eq!(waker.join().unwrap(), is_empty);
         assert!(
@@ -174,7 +177,7 @@ fn a_member_that_parks_again_leaves_the_keeper_its_turn() {
             }
             second.end();
         });
-        world.sleep();
+        world.wait_for_turn();
         assert!(!world.bubble.is_empty());
         assert!(world.parked.load(Acquire), "somebody runs");
         assert!(is_only(world.bubble.tokens()));
@@ -196,17 +199,17 @@ fn a_waker_from_outside_comes_at_any_time() {
             }
             woken
         });
-        world.sleep();
+        world.wait_for_turn();
         // The waker may arrive now, or while the keeper looks.
         while !world.bubble.is_empty() && !is_only(world.bubble.tokens()) {
-            world.rest();
+            world.sleep_until_turn();
         }
         if world.bubble.is_empty() {
             assert_eq!(world.seen(), 1);
         }
         parker.join().unwrap();
         let woken = waker.join().unwrap();
-        world.rest_until_only();
+        world.sleep_until_only();
         assert_eq!(world.bubble.is_empty(), woken);
     });
 }
@@ -217,7 +220,7 @@ fn the_keeper_sees_that_a_waker_came_and_went() {
         let world = World::with(1);
         // The member is blocked, and the keeper has its turn.
         world.park();
-        world.sleep();
+        world.wait_for_turn();
         let outside = Arc::clone(&world);
         let before = world.bubble.tokens();
         let waker = thread::spawn(move || {
@@ -225,9 +228,9 @@ fn the_keeper_sees_that_a_waker_came_and_went() {
             outside.go_on();
         });
         // The keeper's turn continues and ends in the meantime.
-        world.rest();
+        world.sleep_until_turn();
         waker.join().unwrap();
-        world.rest_until_only();
+        world.sleep_until_only();
         assert_ne!(world.bubble.tokens(), before);
         assert!(world.bubble.is_empty());
         assert_eq!(world.seen(), 1);
@@ -235,10 +238,10 @@ fn the_keeper_sees_that_a_waker_came_and_went() {
 }
 
 impl World {
-    /// Rests until the keeper has its turn and no waker has arrived.
-    fn rest_until_only(&self) {
+    /// Lets the keeper sleep until it has its turn and no waker has arrived.
+    fn sleep_until_only(&self) {
         while !is_only(self.bubble.tokens()) {
-            self.rest();
+            self.sleep_until_turn();
         }
     }
 }

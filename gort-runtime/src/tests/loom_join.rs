@@ -1,9 +1,9 @@
 //! Models of `join.rs`: a goroutine's end against its handle.
 //!
 //! The join word is the real one. Around it are copies of what `goexit.rs` does at the end and what
-//! `handle.rs` does in `join` and `drop`, call for call. The outcome, the goroutine's stack and the
-//! slot are cells. So loom reports an outcome that both sides use at once, and a slot that is freed
-//! while its stack is in use.
+//! `handle.rs` does in `join` and `drop`, call for call. The outcome, the goroutine's stack and its
+//! record (the *slot*) are cells. So loom reports an outcome that both sides use at once, and a
+//! slot that is freed while its stack is in use.
 //!
 //! Selects that watch (`ending.rs`) are modelled with one watcher each. The list is a cell under a
 //! lock, which is not part of the slot. A select's word is won by the goroutine's end or by
@@ -16,9 +16,9 @@
 //! `outcome_stored`, `ended`, `is_done`, `detach`, `detach_with_outcome`; a load and a store
 //! instead of the read-modify-write in `outcome_stored` and `ended`; a `detach` that frees at
 //! `OUTCOME`; a `set_waiter` that takes `OUTCOME` for waiting; an `ended` that ignores `WATCHED`;
-//! an `outcome_stored` and a `detach` that do not know it; a `watch` with a load and a store; DONE
-//! set after the lock is free, or before the watchers are taken out; a select that leaves without
-//! taking its watcher out.
+//! an `outcome_stored` and a `detach` that ignore `WATCHED`; a `watch` with a load and a store;
+//! DONE set after the lock is free, or before the watchers are taken out; a select that leaves
+//! without taking its watcher out.
 
 use super::{explore, explore_all};
 use crate::base::lock::{Rank, RawLock};
@@ -94,7 +94,7 @@ impl Select {
     }
 }
 
-/// A goroutine's slot, and the related data that does not lie in the slot.
+/// A goroutine's record, called slot here, and the related data that does not lie in the record.
 struct Slot {
     join: JoinWord,
     outcome: DataCell<Outcome>,

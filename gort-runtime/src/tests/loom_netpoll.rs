@@ -118,7 +118,7 @@ impl Model {
         }
     }
 
-    /// Puts the user to sleep. Returns `false` if it has not been woken yet.
+    /// Records that the user sleeps. Returns `true` if it has been woken already.
     fn wakes_up(&self) -> bool {
         let slept = self.slept.fetch_add(1, Relaxed) + 1;
         self.is_awake(slept)

@@ -2,8 +2,8 @@
 //!
 //! The P's data is a cell that loom watches. Two accesses without an order between them make the
 //! model fail, which would happen if owner and visitor both believed that they had the P. Both
-//! sides of the protocol are the real ones, with full fences for the barriers. The P's way from
-//! sysmon to its next M is left out. A visitor looks for an answer once before it issues the
+//! sides of the protocol are the real ones, with full fences for the barriers. How the P gets from
+//! sysmon to its next M is not modelled. A visitor looks for an answer once before it issues the
 //! barrier, and an owner refuses at once.
 //!
 //! Tried by hand, each of these makes a model fail: no `light_barrier` in `enter` or in
@@ -23,7 +23,8 @@ use std::sync::Arc;
 struct Machine {
     m: Ownership,
     p: DataCell<u32>,
-    /// Whether the M's P pointer names the P that sysmon wants. This is all that sysmon asks.
+    /// Whether the M's P pointer names the P that sysmon wants. Sysmon reads the pointer only to
+    /// find that out.
     holds_p: DataCell<bool>,
 }
 
@@ -184,7 +185,7 @@ fn thief_uses_a_p_that_sysmon_has_taken() {
 
 #[test]
 fn sysmon_looks_at_the_p_pointer_only_while_its_owner_leaves_it_alone() {
-    fn look(means: bool) {
+    fn look(still_wanted: bool) {
         let machine = machine();
         machine.m.leave();
         let theirs = Arc::clone(&machine);
@@ -197,8 +198,9 @@ fn sysmon_looks_at_the_p_pointer_only_while_its_owner_leaves_it_alone() {
             theirs.m.leave();
             has_p
         });
-        // `means` is false if the P that sysmon wants has moved to another M in the meantime.
-        let taken = machine.m.take(|| still_held(&machine) && means);
+        // `still_wanted` is false if the P that sysmon wants has moved to another M in the
+        // meantime.
+        let taken = machine.m.take(|| still_held(&machine) && still_wanted);
         assert_eq!(owner.join().unwrap(), !taken);
     }
     explore(|| look(true));

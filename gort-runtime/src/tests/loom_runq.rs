@@ -9,7 +9,8 @@
 //! of `ownership.rs`. A thief that is refused goes away.
 //!
 //! Not modelled: indices that wrap around at 2^32; how long a thief waits before it takes a
-//! `runnext` (`sched/steal.rs`); who is told of new entries (`loom_sched/`); a P without an M.
+//! `runnext` (`sched/steal.rs`); which thread learns of new entries (`loom_sched/`); a P without an
+//! M.
 //!
 //! Tried by hand, each of these makes a model fail: only one look at `tail` in `is_empty`, or a
 //! Relaxed load of `next` there; a `get_next` that leaves the entry.
@@ -269,7 +270,7 @@ fn runnext_taken_by_owner_and_thief() {
 }
 
 /// The same goroutine is `runnext` again when the thief takes it. That is just as good, but the
-/// thief must see what it has done in between.
+/// thief must see what the goroutine has done in between.
 #[test]
 fn runnext_stolen_with_what_it_was_before() {
     explore_all(|| {

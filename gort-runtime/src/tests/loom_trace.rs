@@ -1,5 +1,5 @@
 //! Models of a trace's log (`traced/log.rs`): one thread appends, and another reads and frees
-//! segments. A segment has only two events here. And a model of the store of empty segments
+//! segments. A segment has only two events here. The last model is of the store of empty segments
 //! (`traced/pool.rs`).
 
 use super::explore;

@@ -1,7 +1,8 @@
 //! Models of submitting work and falling asleep (`sched/README.md`).
 //!
 //! At the end, when all Ms that were woken have looked, no goroutine waits in a queue while a P is
-//! idle. If one waits because every P is busy, the next M that idles is told to look.
+//! idle. If one waits because every P is busy, `needspinning` is set, so that the next M that idles
+//! its P looks for work first.
 //!
 //! # What fails without which barrier
 //! Tried on the real files, one change at a time. `tests/mutants.toml` has those that make a model
@@ -25,10 +26,10 @@
 //! | `fence` in `wake_for_poll` | `thread_waits_while_a_spinner_..`, `thread_waits_while_the_poller_..`, `poller_relies_on_an_m_that_has_looked` |
 //! | `runqsize`: release of the store, acquire of the load | `goroutines_between_global_and_local_..` |
 //!
-//! loom knows no asymmetric barriers: both kinds are full fences here. So that the argument does
-//! not lean on a light barrier where only a full one would do, all models were run once with both
+//! loom knows no asymmetric barriers: both kinds are full fences here. The argument must not rely
+//! on a light barrier where a full one is needed. To check that, all models were run once with both
 //! kinds as read-modify-writes of one word (the heavy one between two fences). Then a light barrier
-//! is ordered with heavy ones only. They pass.
+//! is ordered with heavy ones only. All models pass.
 //!
 //! Without these, no model fails, for the reason given:
 //!

@@ -18,7 +18,7 @@ impl Model {
         wake_for_poll();
     }
 
-    /// M `i`, which has no P, polls for a waiter that then gives up.
+    /// M `i`, which has no P, sleeps in the poll, because of a waiter that then gives up.
     fn polls(&self, i: usize) {
         let waiting = Waiting::new();
         self.stops(i);

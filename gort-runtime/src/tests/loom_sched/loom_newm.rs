@@ -1,4 +1,4 @@
-//! Models of what is left to sysmon: starting threads (`newm.rs`), and watching Ps
+//! Models of what Ms leave to sysmon: starting threads (`newm.rs`), and watching Ps
 //! (`sysmonsleep.rs`).
 //!
 //! The models run two parts of sysmon: the part in which it sleeps and starts the threads that were
@@ -64,7 +64,7 @@ impl Model {
     }
 }
 
-/// An M is left to sysmon while sysmon goes to sleep.
+/// Another M leaves the start of an M's thread to sysmon, while sysmon goes to sleep.
 #[test]
 fn m_is_left_behind() {
     explore_threads(
@@ -78,7 +78,7 @@ fn m_is_left_behind() {
     );
 }
 
-/// Two Ms are left to sysmon at once, while it starts one.
+/// Two starts are left to sysmon at the same time, while it starts a thread.
 #[test]
 fn second_m_is_left_behind() {
     explore_threads(

@@ -225,7 +225,7 @@ impl Model {
             };
             let asleep = self.take_asleep(m);
             match asleep {
-                // It will see for itself that it was woken.
+                // The M is not asleep: it will see its note before it sleeps again.
                 None if !call.is_new => {}
                 Some(asleep) if asleep.polls => self.gets_up(m, asleep),
                 // This call is an earlier one: the M has seen it and fallen asleep again.
@@ -336,7 +336,8 @@ impl Model {
 
     // Final checks
 
-    /// Checks that a goroutine waits only if no P is idle and the next M that idles one will look.
+    /// Checks that a goroutine waits only if no P is idle and `needspinning` is set, so that the
+    /// next M that idles a P looks for work first.
     fn check(&self) {
         self.run_woken();
         let ran = self.ran.lock().unwrap().len();
