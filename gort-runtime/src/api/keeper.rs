@@ -12,7 +12,7 @@
 
 use crate::api::handle::JoinHandle;
 use crate::bubble::due::queue_due;
-use crate::bubble::pool::Kept;
+use crate::bubble::pool::PooledBubble;
 use crate::os;
 use crate::proc::bubble::{Bubble, is_only};
 use crate::proc::waitreason::WaitReason;
@@ -28,7 +28,7 @@ use std::time::Duration;
 /// How long a goroutine outside the bubble may hold a lock before the keeper reports a deadlock.
 const GRACE_NS: u64 = 1_000_000_000;
 /// Interval at which the keeper checks, during that time, whether a member has been woken.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+const CHECK_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Why the keeper's work is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +44,11 @@ pub(super) enum End {
 /// Runs the keeper from its first turn to its last. After the last, the keeper keeps its token.
 pub(super) fn run_keeper<T>(
     current: &Current,
-    kept: &'static Kept,
+    pooled: &'static PooledBubble,
     root: &JoinHandle<T>,
     site: &'static Location<'static>,
 ) -> End {
-    let bubble = &kept.bubble;
+    let bubble = &pooled.bubble;
     loop {
         // SAFETY: the thread that hands the keeper the last token finds and wakes it, once for each
         // time that the keeper has released its own token. Releasing it is the last step of
@@ -56,9 +56,9 @@ pub(super) fn run_keeper<T>(
         // has kept its token. In an explored bubble, point 2 of `turns/explorer.rs` says which
         // thread finds the keeper.
         unsafe {
-            current.park(|| falls_asleep(kept), WaitReason::SynctestRun, site);
+            current.park(|| falls_asleep(pooled), WaitReason::SynctestRun, site);
         }
-        if bubble.explores() && kept.explorer.verdict().is_some() {
+        if bubble.explores() && pooled.explorer.verdict().is_some() {
             return End::Stopped;
         }
         let tokens = bubble.tokens();
@@ -67,9 +67,9 @@ pub(super) fn run_keeper<T>(
             continue;
         }
         let now = bubble.now();
-        let next = kept.timers.next();
+        let next = pooled.timers.next();
         if next != 0 && next <= now {
-            queue_due(&kept.timers, now);
+            queue_due(&pooled.timers, now);
         } else if let Some(waiter) = bubble.take_waiter() {
             // SAFETY: the word is from `to_word` (`wait`), and only we have taken it out. The
             // waiter's goroutine has parked, because it has released its token.
@@ -78,7 +78,7 @@ pub(super) fn run_keeper<T>(
             return End::Empty;
         } else if next != 0 && !root.is_finished() {
             bubble.set_now(next);
-            queue_due(&kept.timers, next);
+            queue_due(&pooled.timers, next);
         } else if !is_woken_from_outside(bubble, tokens) {
             return End::Blocked;
         }
@@ -87,11 +87,11 @@ pub(super) fn run_keeper<T>(
 
 /// Releases the keeper's token. Returns `false` if it was the last token, which the keeper then
 /// keeps. Runs on g0.
-fn falls_asleep(kept: &'static Kept) -> bool {
-    if !kept.bubble.explores() {
-        return kept.bubble.release_token().is_none();
+fn falls_asleep(pooled: &'static PooledBubble) -> bool {
+    if !pooled.bubble.explores() {
+        return pooled.bubble.release_token().is_none();
     }
-    match kept.explorer.keeper_sleeps(&kept.bubble) {
+    match pooled.explorer.keeper_sleeps(&pooled.bubble) {
         Keeper::StaysAwake => false,
         Keeper::Sleeps(next) => {
             if let Some(next) = next {
@@ -109,7 +109,7 @@ fn is_woken_from_outside(bubble: &Bubble, tokens: u64) -> bool {
     if tokens == bubble.tokens() && goroutines().iter().any(|info| info.bubble == by_lock) {
         let until = os::now_ns() + GRACE_NS;
         while tokens == bubble.tokens() && os::now_ns() < until {
-            sleep(LOOK_EVERY);
+            sleep(CHECK_INTERVAL);
         }
     }
     tokens != bubble.tokens()

@@ -7,7 +7,7 @@ use crate::api::joinerror::JoinError;
 use crate::api::keeper::{End, run_keeper};
 use crate::bubble::clock;
 use crate::bubble::home::{Home, bubble};
-use crate::bubble::pool::{Kept, new_id};
+use crate::bubble::pool::{PooledBubble, new_id};
 use crate::life::goexit::goexit;
 use crate::panics::panicking::go_on_exiting;
 use crate::panics::unwind::{discard, raise};
@@ -165,8 +165,8 @@ where
     T: Send + 'static,
 {
     let current = Current::new(WaitReason::SynctestRun);
-    let kept = Kept::take();
-    let bubble = &kept.bubble;
+    let pooled = PooledBubble::take();
+    let bubble = &pooled.bubble;
     bubble.begin(new_id(), clock::begin(), current.waiter().to_word());
     let mut builder = Builder::new().bubble(bubble);
     if let Some(name) = handle::current().name() {
@@ -175,14 +175,14 @@ where
     let root = match builder.spawn(f) {
         Ok(root) => root,
         Err(e) => {
-            kept.give_back();
+            pooled.give_back();
             panic!("cannot start a goroutine: {e}")
         }
     };
-    match run_keeper(&current, kept, &root, site) {
+    match run_keeper(&current, pooled, &root, site) {
         End::Empty => {
-            kept.give_up_starts();
-            kept.give_back();
+            pooled.give_up_starts();
+            pooled.give_back();
             match root.join() {
                 Ok(value) => value,
                 Err(e) => resume(e),

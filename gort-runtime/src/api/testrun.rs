@@ -76,7 +76,7 @@ impl<T> TestRun<T> {
     }
 }
 
-/// Returns how long a test may take whose attribute says `written`. If `GORT_TEST_TIMEOUT` is set,
+/// Returns the time limit of a test whose attribute says `written`. If `GORT_TEST_TIMEOUT` is set,
 /// it replaces the limits of all tests.
 #[doc(hidden)]
 #[must_use]

@@ -1,9 +1,9 @@
 //! Bubbles with their timers. They are never freed, but reused.
 //!
 //! A bubble returns to the pool when it has no members: all its goroutines have ended, and `run` is
-//! about to return. The bubble's timers may still point to it then, and their owners may remove
-//! them later. Therefore the bubble is not freed, and timers that would start goroutines are
-//! removed before it returns to the pool.
+//! about to return. Timers that were created in the bubble may still point to it then, and their
+//! owners may try to remove them later. Therefore the bubble is not freed, and timers that would
+//! start goroutines are removed before it returns to the pool.
 
 use crate::base::lock::Lock;
 use crate::base::prim::hint::{AtomicU32, Ordering::Relaxed};
@@ -16,30 +16,30 @@ use std::ptr;
 /// A bubble with its timers and its explorer.
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct Kept {
+pub(crate) struct PooledBubble {
     /// The first field, so that a pointer to it is a pointer to the whole.
     pub(crate) bubble: Bubble,
     pub(crate) timers: Timers,
     pub(crate) explorer: Explorer,
 }
 
-static POOL: Lock<Vec<&'static Kept>> = Lock::new(Vec::new());
+static POOL: Lock<Vec<&'static PooledBubble>> = Lock::new(Vec::new());
 
 /// Number of bubbles that have begun.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
 
-impl Kept {
+impl PooledBubble {
     /// Takes a bubble without members out of the pool, or creates one.
     pub(crate) fn take() -> &'static Self {
         let pooled = POOL.lock().pop();
         pooled.unwrap_or_else(|| {
-            let kept: &'static Self = Box::leak(Box::new(Self {
+            let new: &'static Self = Box::leak(Box::new(Self {
                 bubble: Bubble::new(),
                 timers: Timers::new(),
                 explorer: Explorer::new(),
             }));
-            ptr::from_ref(kept).expose_provenance();
-            kept
+            ptr::from_ref(new).expose_provenance();
+            new
         })
     }
 
@@ -56,16 +56,17 @@ impl Kept {
         POOL.lock().push(self);
     }
 
-    /// Returns the `Kept` of which `bubble` is a part.
+    /// Returns the `PooledBubble` of which `bubble` is a part.
     pub(crate) fn of(bubble: &Bubble) -> &'static Self {
-        // SAFETY: every bubble is the first field of a `Kept` that lives for ever. Only `take`
-        // creates a `Kept`, and it exposes the address. Everything that changes in a `Kept` is
-        // atomic or behind a lock.
+        // SAFETY: every bubble is the first field of a `PooledBubble` that lives for ever. Only
+        // `take` creates a `PooledBubble`, and it exposes the address. Everything that changes in
+        // it is atomic or behind a lock.
         unsafe { &*ptr::with_exposed_provenance(ptr::from_ref(bubble).addr()) }
     }
 }
 
-/// Returns a number that no bubble still in use has. Numbers repeat after four billion bubbles.
+/// Returns the number of a new bubble. No other bubble that is in use has this number, unless four
+/// billion bubbles have begun since that one.
 pub(crate) fn new_id() -> u32 {
     loop {
         let id = BEGUN.fetch_add(1, Relaxed).wrapping_add(1);

@@ -2,7 +2,7 @@
 //! depend on whether goroutines take turns (`turns/`).
 
 use crate::bubble::home::bubble;
-use crate::bubble::pool::Kept;
+use crate::bubble::pool::PooledBubble;
 use crate::proc::bubble::Bubble;
 use crate::proc::g::G;
 use crate::turns::explorer::Explorer;
@@ -15,19 +15,19 @@ use std::ptr::NonNull;
 /// the result is the goroutine whose turn it is, or `None` if another goroutine already has the
 /// turn.
 #[inline(always)]
-pub(crate) fn has_turn(gp: NonNull<G>) -> Option<NonNull<G>> {
+pub(crate) fn goroutine_to_queue(gp: NonNull<G>) -> Option<NonNull<G>> {
     // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1), and only an atomic of it is
     // read.
     match unsafe { gp.as_ref() }.bubble() {
         None => Some(gp),
-        Some(bubble) => has_turn_in(bubble, gp),
+        Some(bubble) => goroutine_to_queue_in(bubble, gp),
     }
 }
 
 #[cold]
-fn has_turn_in(bubble: &'static Bubble, gp: NonNull<G>) -> Option<NonNull<G>> {
+fn goroutine_to_queue_in(bubble: &'static Bubble, gp: NonNull<G>) -> Option<NonNull<G>> {
     if bubble.explores() {
-        Kept::of(bubble).explorer.arrives(gp)
+        PooledBubble::of(bubble).explorer.arrives(gp)
     } else {
         Some(gp)
     }
@@ -36,7 +36,7 @@ fn has_turn_in(bubble: &'static Bubble, gp: NonNull<G>) -> Option<NonNull<G>> {
 /// Returns the caller's explorer, if the caller takes turns.
 pub(crate) fn explorer() -> Option<&'static Explorer> {
     let bubble = bubble().filter(|bubble| bubble.explores())?;
-    Some(&Kept::of(bubble).explorer)
+    Some(&PooledBubble::of(bubble).explorer)
 }
 
 /// Returns whether the caller takes turns with other goroutines.
@@ -75,6 +75,6 @@ pub(crate) fn joined(gp: NonNull<G>) {
     if let Some(bubble) = unsafe { gp.as_ref() }.bubble()
         && bubble.explores()
     {
-        Kept::of(bubble).explorer.joined(gp);
+        PooledBubble::of(bubble).explorer.joined(gp);
     }
 }

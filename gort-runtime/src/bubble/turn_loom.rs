@@ -4,7 +4,7 @@ use crate::proc::g::G;
 use std::ptr::NonNull;
 
 /// Returns `gp` itself.
-pub(crate) fn has_turn(gp: NonNull<G>) -> Option<NonNull<G>> {
+pub(crate) fn goroutine_to_queue(gp: NonNull<G>) -> Option<NonNull<G>> {
     Some(gp)
 }
 

@@ -7,8 +7,8 @@
 use crate::arch::EntryFn;
 use crate::base::config;
 use crate::base::stackkind::StackKind;
-use crate::bubble::pool::Kept;
-use crate::bubble::turn::has_turn;
+use crate::bubble::pool::PooledBubble;
+use crate::bubble::turn::goroutine_to_queue;
 use crate::life::goexit::{self, Outcome};
 use crate::proc::bind::{DETACHED_ROOM, take_record};
 use crate::proc::bubble::Bubble;
@@ -213,7 +213,7 @@ impl Newborn {
         // packet holds what `entry` takes out of it.
         unsafe { make_runnable(gp, entry) };
         drop(inside);
-        if let Some(next) = has_turn(gp) {
+        if let Some(next) = goroutine_to_queue(gp) {
             submit_next(next);
         }
         gp
@@ -260,7 +260,7 @@ fn enter(bubble: &'static Bubble, gp: NonNull<G>, at: &'static Location<'static>
         // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1), and only data behind a lock
         // is read.
         let name = unsafe { gp.as_ref() }.name();
-        Kept::of(bubble).explorer.born(gp, name, at);
+        PooledBubble::of(bubble).explorer.born(gp, name, at);
     }
 }
 

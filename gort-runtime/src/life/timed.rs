@@ -24,7 +24,7 @@ use crate::api::start::ensure_started;
 use crate::base::hook;
 use crate::base::lock::{Lock, Rank};
 use crate::bubble::home::{Home, bubble};
-use crate::bubble::pool::Kept;
+use crate::bubble::pool::PooledBubble;
 use crate::life::local;
 use crate::life::newproc::{Lineage, make_detached};
 use crate::panics::unwind::discard;
@@ -131,7 +131,7 @@ impl<T: TimedCall> Timed<T> {
             hook::refuse(hook, format_args!("start or wake a goroutine"));
         }
         let heap = match bubble {
-            Some(bubble) => &Kept::of(bubble).timers,
+            Some(bubble) => &PooledBubble::of(bubble).timers,
             None => SCHED.timers(inside.as_ref().and_then(Inside::p)),
         };
         let start = Start {

@@ -14,8 +14,8 @@
 //! if the P has not ended the slice itself by then.
 //!
 //! Work is waiting if something is in the P's queue or a timer of the P is due, or if something is
-//! in the global queue and no P is idle. Without work waiting, sysmon takes the P only so that an
-//! otherwise idle program comes to rest, sysmon included. Go's `sysmon` and `retake`.
+//! in the global queue and no P is idle. Without work waiting, sysmon takes the P only so that in
+//! an otherwise idle program every thread can sleep, sysmon included. Go's `sysmon` and `retake`.
 
 use crate::base::prim::Ordering::{Acquire, Relaxed};
 use crate::monitor::burst::{Burst, Pace};
@@ -70,8 +70,8 @@ const IDLE_ROUNDS: u32 = 5;
 /// How long an announced call keeps its P while work waits, in nanoseconds: one of sysmon's
 /// shortest sleeps, as in Go. A shorter call costs less than handing the P on.
 const ANNOUNCED_NS: u64 = 20_000;
-/// How long a goroutine keeps its P while no work waits, in nanoseconds. No goroutine needs the P;
-/// sysmon takes it only so that it can come to rest itself.
+/// How long a goroutine keeps its P while no work waits, in nanoseconds. No goroutine needs the P.
+/// Sysmon takes the P only so that sysmon itself can park.
 const IDLE_HOLDER_NS: u64 = 100_000_000;
 /// Sysmon polls the network if a goroutine waits for a descriptor and no thread has polled for this
 /// long, in nanoseconds. As in Go.
@@ -159,9 +159,9 @@ fn run() {
         }
         look_at_network(now);
         burst.end_if_over(now);
-        let looked = retake(now, &mut seen, &mut hogs, &mut burst);
-        is_watching = looked.found_slow && !is_watching;
-        quiet = if looked.took {
+        let result = retake(now, &mut seen, &mut hogs, &mut burst);
+        is_watching = result.found_slow && !is_watching;
+        quiet = if result.took {
             0
         } else {
             quiet.saturating_add(1)
@@ -236,20 +236,20 @@ fn look_at_network(now: u64) {
     }
 }
 
-/// The result of a look at all Ps.
+/// The result of [`retake`].
 #[derive(Default)]
-struct Looked {
+struct RetakeResult {
     /// Whether a P was taken.
     took: bool,
-    /// Whether a goroutine waits for a P that runs few goroutines. The goroutine that runs there
-    /// now may be stuck.
+    /// Whether a goroutine waits for a P on which a run takes [`SLOW_NS`] or longer on average. The
+    /// goroutine that runs there now may be asleep.
     found_slow: bool,
 }
 
 /// Takes Ps from holders that do not make progress.
-fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) -> Looked {
+fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) -> RetakeResult {
     seen.resize_with(SCHED.allp().len(), Seen::default);
-    let mut looked = Looked::default();
+    let mut result = RetakeResult::default();
     for (&p, seen) in SCHED.allp().iter().zip(seen) {
         // SAFETY: the pointer is null or an M, and Ms live for ever (`proc/m.rs`). Sysmon accesses
         // the M's atomics. It accesses the M's `p` only while the M's thread is kept in user code
@@ -265,7 +265,7 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
         if dispatches != seen.dispatches {
             let moved = u64::from(dispatches.wrapping_sub(seen.dispatches));
             let slow = moved.saturating_mul(SLOW_NS) <= now - seen.looked_at;
-            looked.found_slow |= slow && has_work(p, now);
+            result.found_slow |= slow && has_work(p, now);
             *seen = Seen {
                 dispatches,
                 since: now,
@@ -297,12 +297,12 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
         if !due {
             continue;
         }
-        // From the moment at which the P is taken until another M has been picked for it, no M
-        // looks after the P's queue, and the former M may sleep. `Moving` keeps deadlock detection
-        // from reporting a deadlock during that time.
+        // From the moment at which the P is taken until another M has been picked for it, no M is
+        // responsible for the P's queue, and the former M may sleep. `Moving` keeps deadlock
+        // detection from reporting a deadlock during that time.
         let _moving = checkdead::Moving::new();
         if let Some(gp) = takep(p, m) {
-            looked.took = true;
+            result.took = true;
             if sleeps {
                 burst.found_asleep(m, now);
             }
@@ -319,7 +319,7 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
             }
         }
     }
-    looked
+    result
 }
 
 impl Seen {

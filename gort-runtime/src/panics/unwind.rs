@@ -23,7 +23,7 @@
 //! older one. This concerns `resume_unwind`, which usually is such a continuation, and panics after
 //! the program has set another hook, which usually is one that prints nothing. Conversely, a panic
 //! that std's `catch_unwind` catches inside a destructor (not in a deferred block) counts although
-//! it was nested. Then the replacement is discarded, and the panic that it replaced comes out.
+//! it was nested. Then the replacement is discarded, and `catch` returns the older panic.
 //!
 //! A plain thread, and a thread on its system stack, keeps the same state in a thread-local. There
 //! is no root on such a thread that would catch the panic: `join` of `std::thread` returns the

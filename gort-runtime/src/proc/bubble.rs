@@ -71,7 +71,7 @@ pub(crate) fn is_only(tokens: u64) -> bool {
 }
 
 /// The state that the goroutines of a bubble share; see the head of this file. `repr(C)`, because
-/// it is the first field of `Kept` (`bubble/pool.rs`).
+/// it is the first field of `PooledBubble` (`bubble/pool.rs`).
 #[derive(Debug)]
 pub(crate) struct Bubble {
     /// The number of tokens. The upper half counts how many were ever taken, so that the keeper

@@ -38,7 +38,7 @@ use crate::base::prim::{
     fence,
 };
 use crate::base::throw::throw;
-use crate::bubble::turn::has_turn;
+use crate::bubble::turn::goroutine_to_queue;
 use crate::os;
 use crate::proc::bind::{DETACHED, give_unused, take_record};
 use crate::proc::gqueue::GQueue;
@@ -189,7 +189,7 @@ pub(crate) fn run_due(timers: &Timers, p: Option<&P>, now: u64, most: u32, ready
                     g.is_new.set(false);
                     P::made_runnable(p, g);
                 }
-                if let Some(gp) = has_turn(gp) {
+                if let Some(gp) = goroutine_to_queue(gp) {
                     ready.push_back(gp);
                 }
             }

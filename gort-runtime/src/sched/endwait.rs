@@ -1,7 +1,7 @@
 //! Ends a wait, for callers that wake several goroutines at once. (`goready` in `wait/park.rs`
 //! wakes one.)
 
-use crate::bubble::turn::has_turn;
+use crate::bubble::turn::goroutine_to_queue;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::gstatus::{GStatus, end_waiting};
@@ -22,7 +22,7 @@ pub(super) fn end_wait(p: Option<&P>, gp: NonNull<G>, runnable: &GQueue) {
         bubble.take_token();
     }
     P::made_runnable(p, g);
-    if let Some(gp) = has_turn(gp) {
+    if let Some(gp) = goroutine_to_queue(gp) {
         runnable.push_back(gp);
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn start(m: &'static M) -> io::Result<()> {
         // inside. `set_max_procs` is not, and may lose its P during the call.
         (Some(here), Some(gp)) => unsafe { call_on_g0(here, gp, false, start) },
         // The caller is a plain thread or sysmon. Sysmon's signal mask may have changed by now.
-        _ => Ok(mask::with_first_mask(start)),
+        _ => Ok(mask::with_initial_mask(start)),
     };
     let started = started.unwrap_or_else(|payload| unwind::raise(payload));
     started.map(drop)

@@ -78,7 +78,7 @@ pub(crate) fn update() {
 
 /// Calls `f`, which starts a thread. On sysmon's thread, `f` runs with the initial mask, so that
 /// the new thread inherits the initial mask.
-pub(crate) fn with_first_mask<R>(f: impl FnOnce() -> R) -> R {
+pub(crate) fn with_initial_mask<R>(f: impl FnOnce() -> R) -> R {
     let (initial, unblocked) = (INITIAL.load(Relaxed), UNBLOCKED.load(Relaxed));
     if unblocked == 0 || os::thread_id() != SYSMON.load(Relaxed) {
         return f();

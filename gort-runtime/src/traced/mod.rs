@@ -2,8 +2,8 @@
 //!
 //! Every M has a log (`log.rs`). The M's thread appends one event to it for each thing that
 //! happens: a goroutine runs, parks, is woken, ends. Threads that are not Ms share one log under a
-//! lock. A writer thread reads the logs every 10 ms and encodes the events. So recording on an M
-//! takes no lock and never waits.
+//! lock. A writer thread *looks* at the logs every 10 ms: it takes the events and encodes them. So
+//! recording on an M takes no lock and never waits.
 //!
 //! # What it costs
 //! While no trace is written, each recording site loads one word (`gate.rs`) and does not take a

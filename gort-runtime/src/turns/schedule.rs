@@ -65,7 +65,7 @@ impl Member {
     fn would_wait(&self) -> bool {
         self.act.question.is_some_and(|question| {
             // SAFETY: the goroutine is still at the point that asked the question: it has not had a
-            // turn since (`has_turn`).
+            // turn since (`give_turn`).
             !unsafe { (question.ask)(question.of) }
         })
     }
@@ -235,11 +235,11 @@ impl Schedule {
         self.runnable.retain(|&number| number != chosen.number);
         self.touched.clear();
         self.touched.add(chosen.thing);
-        self.has_turn(chosen.number);
+        self.give_turn(chosen.number);
         Some(self.member(chosen.number).gp)
     }
 
-    fn has_turn(&mut self, number: u32) {
+    fn give_turn(&mut self, number: u32) {
         self.running = Some(number);
         if self.some_wait {
             let members = self.members.iter_mut();

@@ -10,9 +10,10 @@
 //! done that begin with a step of goroutine A. In the runs that begin there with a step of another
 //! goroutine, A sleeps until a step touches what A's step would touch.
 //!
-//! What a step touches is known in one of two ways. If it has been taken in this run, it was
-//! recorded. If not, it is known from the operation at which its goroutine waits, provided that the
-//! step touched no other address in the run in which it was taken at that very choice (`others`).
+//! What a step touches is known in one of two ways. A step that has been taken in this run was
+//! recorded. A step that is still to be taken touches what the operation at which its goroutine
+//! waits names, and what else it touched in the earlier run in which it was taken at that very
+//! choice (`others`). If it touched another address in that run, what it touches is unknown.
 //! Addresses are compared only within one run.
 //!
 //! A step that begins a goroutine, or follows `go!` or `yield_now`, may touch plain atomics, which

@@ -35,8 +35,8 @@ use crate::base::hook::Hook;
 use crate::base::prim::Ordering::Relaxed;
 use crate::base::throw::throw;
 use crate::bubble::home::{Home, bubble};
-use crate::bubble::pool::Kept;
-use crate::bubble::turn::has_turn;
+use crate::bubble::pool::PooledBubble;
+use crate::bubble::turn::goroutine_to_queue;
 use crate::os;
 use crate::panics::panicking::go_on_exiting;
 use crate::proc::bubble::Bubble;
@@ -114,7 +114,7 @@ fn ready_in_bubble(gp: NonNull<G>) {
     if let Some(bubble) = unsafe { gp.as_ref() }.blocked_in() {
         bubble.take_token();
     }
-    if let Some(gp) = has_turn(gp) {
+    if let Some(gp) = goroutine_to_queue(gp) {
         submit_next(gp);
     }
 }
@@ -382,7 +382,7 @@ unsafe extern "C" fn park_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
 pub(crate) fn leaves(bubble: &'static Bubble, releases: bool, has_ended: bool) {
     if bubble.explores() {
         pass_on(
-            Kept::of(bubble)
+            PooledBubble::of(bubble)
                 .explorer
                 .leaves(bubble, releases, has_ended),
         );
@@ -443,7 +443,7 @@ unsafe fn gopark_until(
 /// Returns the timers of the caller's bubble, if the wait uses the bubble's clock.
 fn virtual_timers(home: Home) -> Option<&'static Timers> {
     let bubble = bubble().filter(|_| home != Home::KERNEL)?;
-    Some(&Kept::of(bubble).timers)
+    Some(&PooledBubble::of(bubble).timers)
 }
 
 /// Returns the heap of this M's P, or any other heap if it has no P. Runs on g0.

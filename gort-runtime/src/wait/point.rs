@@ -12,7 +12,7 @@
 
 use crate::arch::Gobuf;
 use crate::base::prim::Ordering::Relaxed;
-use crate::bubble::pool::Kept;
+use crate::bubble::pool::PooledBubble;
 use crate::bubble::turn;
 use crate::proc::g::G;
 use crate::proc::gstatus::{GStatus, casgstatus};
@@ -227,7 +227,7 @@ unsafe extern "C" fn pass_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     m.curg.set(ptr::null_mut());
     if let Some(bubble) = g.bubble() {
         // `gp` must not be touched below.
-        pass_on(Kept::of(bubble).explorer.passed(bubble));
+        pass_on(PooledBubble::of(bubble).explorer.passed(bubble));
     }
     schedule(m)
 }

@@ -5,7 +5,7 @@ use crate::api::handle::Builder;
 use crate::api::keeper::{End, run_keeper};
 use crate::base::prim::Ordering::Relaxed;
 use crate::bubble::clock;
-use crate::bubble::pool::{Kept, new_id};
+use crate::bubble::pool::{PooledBubble, new_id};
 use crate::panics::unwind::discard;
 use crate::proc::gstatus::GStatus;
 use crate::proc::waitreason::WaitReason;
@@ -43,19 +43,19 @@ pub(super) fn run_one(
     site: &'static Location<'static>,
 ) -> Done {
     let current = Current::new(WaitReason::SynctestRun);
-    let kept = Kept::take();
-    let bubble = &kept.bubble;
+    let pooled = PooledBubble::take();
+    let bubble = &pooled.bubble;
     bubble.begin(new_id(), clock::begin(), Waiter::to_word(current.waiter()));
     bubble.set_explores(true);
-    kept.explorer.begin(schedule);
+    pooled.explorer.begin(schedule);
     let program = Arc::clone(program);
     let root = match Builder::new().bubble(bubble).spawn(move || program()) {
         Ok(root) => root,
         Err(e) => panic!("cannot start a goroutine: {e}"),
     };
-    let end = run_keeper(&current, kept, &root, site);
+    let end = run_keeper(&current, pooled, &root, site);
     let is_root_over = root.is_finished();
-    let Some(schedule) = kept.explorer.end().map(|schedule| *schedule) else {
+    let Some(schedule) = pooled.explorer.end().map(|schedule| *schedule) else {
         unreachable!("only the keeper ends the schedule")
     };
     if is_root_over {
@@ -93,8 +93,8 @@ pub(super) fn run_one(
     };
     if end == End::Empty {
         bubble.set_explores(false);
-        kept.give_up_starts();
-        kept.give_back();
+        pooled.give_up_starts();
+        pooled.give_back();
     } else {
         bubble.give_up();
         let n = schedule.left().count() as u64;

@@ -44,16 +44,16 @@ impl Steps {
 
 /// What the monitor remembers between two looks.
 #[derive(Debug, Default)]
-pub(crate) struct Looks {
+pub(crate) struct DeadlockCheck {
     /// The counters at the beginning of the last look, if it found all goroutines asleep.
     before: Option<Steps>,
     stuck: StuckTests,
 }
 
-impl Looks {
+impl DeadlockCheck {
     /// Looks at all goroutines once. Ends the program with a report if no goroutine can ever be
     /// woken.
-    pub(crate) fn look(&mut self) {
+    pub(crate) fn run(&mut self) {
         let steps = Steps::now();
         let mut asleep = 0;
         record::for_each(|g| {

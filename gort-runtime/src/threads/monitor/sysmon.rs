@@ -3,7 +3,7 @@
 //! It is woken through a pipe. Under Miri it is not started: a program there gets no signals, and
 //! Miri itself reports deadlocks, and threads that are left at the end.
 
-use super::deadlock::Looks;
+use super::deadlock::DeadlockCheck;
 use crate::os;
 use crate::report::quit::quit_if_asked;
 use crate::sched::state::SCHED;
@@ -14,8 +14,8 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
-/// How often the thread looks for deadlocks.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Interval at which the thread looks for deadlocks.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Starts the thread. Called once.
 pub(crate) fn start() {
@@ -24,7 +24,7 @@ pub(crate) fn start() {
     }
     let started = UnixStream::pair().and_then(|(read, write)| {
         write.set_nonblocking(true)?;
-        read.set_read_timeout(Some(LOOK_EVERY))?;
+        read.set_read_timeout(Some(CHECK_INTERVAL))?;
         thread::Builder::new()
             .name("gort-signals".into())
             .spawn(move || hand_out(read))?;
@@ -41,12 +41,12 @@ pub(crate) fn start() {
 
 fn hand_out(mut read: UnixStream) {
     mask::begin();
-    let mut looks = Looks::default();
+    let mut deadlock_check = DeadlockCheck::default();
     let mut bytes = [0; 64];
     loop {
         if read.read(&mut bytes).is_err() {
             // Nothing has arrived for some time.
-            looks.look();
+            deadlock_check.run();
         }
         quit_if_asked();
         mask::update();
