@@ -1,7 +1,7 @@
 //! The keeper of a bubble: the goroutine that acts when no goroutine in the bubble can run.
 //!
-//! It sleeps while any of them can run (`proc/bubble.rs`). In its turn it does the first of these
-//! that applies:
+//! The keeper sleeps while any of them can run (`proc/bubble.rs`). In its turn it does the first of
+//! these that applies:
 //!
 //! 1. run the timers that are due at the bubble's current time;
 //! 2. wake the goroutine that waits for the others in `synctest::wait`;

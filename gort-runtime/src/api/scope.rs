@@ -55,7 +55,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 #[derive(Debug)]
 struct Data {
     /// Number of packets that exist.
-    running: AtomicUsize,
+    packets: AtomicUsize,
     /// A goroutine panicked, and the payload was not taken.
     panicked: AtomicBool,
     /// The scope's owner, if it waits.
@@ -83,13 +83,13 @@ impl<T> Drop for Packet<'_, T> {
         if panicked || !dropped {
             self.data.panicked.store(true, Relaxed);
         }
-        self.data.one_ended();
+        self.data.packet_dropped();
     }
 }
 
 impl Data {
-    fn one_ended(&self) {
-        if self.running.fetch_sub(1, AcqRel) == 1 {
+    fn packet_dropped(&self) {
+        if self.packets.fetch_sub(1, AcqRel) == 1 {
             let owner = self.owner.lock().take();
             // SAFETY: `wait` stores the waiter here under this lock, and releases the lock only
             // when the waiter can be woken. Taking the waiter out gives us the right to wake it.
@@ -100,11 +100,11 @@ impl Data {
 
     fn wait(&self, may_wait: MayWait, site: &'static Location<'static>) {
         let borrowed = AbortOnUnwind("a scope stopped waiting for its goroutines");
-        while self.running.load(Acquire) != 0 {
+        while self.packets.load(Acquire) != 0 {
             let current = Current::also_exiting(may_wait);
             current.waits_for(Home::here());
             let mut owner = self.owner.lock();
-            if self.running.load(Acquire) == 0 {
+            if self.packets.load(Acquire) == 0 {
                 break;
             }
             *owner = Some(current.waiter());
@@ -153,7 +153,7 @@ where
     let may_wait = MayWait::check(WaitReason::Join);
     let scope = Scope {
         data: Arc::new(Data {
-            running: AtomicUsize::new(0),
+            packets: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
             owner: Lock::new(None),
         }),
@@ -222,7 +222,7 @@ impl Builder {
     {
         // This comes first, because it runs user code (`Clone`), which may panic.
         let inherited = self.inherited();
-        scope.data.running.fetch_add(1, Relaxed);
+        scope.data.packets.fetch_add(1, Relaxed);
         let packet = Arc::new(Packet {
             data: Arc::clone(&scope.data),
             result: UnsafeCell::new(None),

@@ -113,11 +113,11 @@ impl Home {
         })
     }
 
-    /// Returns how to wait for a thing of this home that happens at `due` at the latest, if the
-    /// caller waits no longer than until `deadline`. The result is the home that decides whether
-    /// the wait is durable, and the time until which to wait. While a member of a bubble waits for
-    /// a thing created outside, the bubble's clock does not advance, so a deadline on that clock is
-    /// not reached.
+    /// Returns how to wait for a thing of this home. `due` is the time at which the thing itself
+    /// ends the wait, if there is one, as for a timer. `deadline` is the time until which the
+    /// caller is willing to wait. The result is the home that decides whether the wait is durable,
+    /// and the time until which to wait. While a member of a bubble waits for a thing created
+    /// outside, the bubble's clock does not advance, so a deadline on that clock is not reached.
     #[must_use]
     pub fn limit(self, due: Option<Nanos>, deadline: Option<Nanos>) -> (Self, Option<Nanos>) {
         if self == Self::OUTSIDE && due.is_some() && bubble().is_some() {

@@ -32,8 +32,9 @@
 //!    no hold. A hold lasts for 20 ms, doubled for each [`step`] of hogs above the limit. It ends
 //!    early if the hogs that began or prolonged it have all come back or sleep.
 //! 3. Above [`limit_for_new`], all untested goroutines are on hold while the thread of a new
-//!    goroutine is undecided. They are also on hold for 10 ms after such a thread has become a hog,
-//!    doubled for each further step, with the same early end.
+//!    goroutine is undecided. They are also on hold after such a thread has become a hog: for 10
+//!    ms, doubled for each [`step`] of hogs above this limit. This hold ends early for the same
+//!    reason as the hold of rule 2.
 //!
 //! # What follows
 //! - *A new goroutine never waits for a hold that its own epoch did not cause.* Only untested

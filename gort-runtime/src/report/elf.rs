@@ -150,7 +150,7 @@ impl Functions {
         }
     }
 
-    /// Returns the linker's name of the function that has code at `addr`.
+    /// Returns the mangled name of the function that contains the code at `addr`.
     pub(crate) fn name_at(&self, addr: u64) -> Option<&str> {
         let after = self
             .sorted

@@ -73,7 +73,7 @@ impl Symbols {
     ) {
         // The call comes before the address to which it returns.
         let addr = pc.addr().wrapping_sub(self.object.base).wrapping_sub(1) as u64;
-        let by_linker = || self.functions.name_at(addr).map(demangled);
+        let by_symbol = || self.functions.name_at(addr).map(demangled);
         let frames = self
             .debug
             .as_ref()
@@ -88,16 +88,17 @@ impl Symbols {
                 let location = frame.location;
                 let file = location.as_ref().and_then(|location| location.file);
                 let line = location.as_ref().and_then(|location| location.line);
-                found(name.or_else(by_linker), file.map(PathBuf::from), line);
+                found(name.or_else(by_symbol), file.map(PathBuf::from), line);
             }
         }
-        if !any && let Some(name) = by_linker() {
+        if !any && let Some(name) = by_symbol() {
             found(Some(name), None, None);
         }
     }
 }
 
-/// Returns the name as in the source, without the hash at its end, if it is a Rust name.
+/// Returns `name` as the source writes it, without the hash at its end. Returns it unchanged if it
+/// is not a Rust name.
 fn demangled(name: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(name))
 }

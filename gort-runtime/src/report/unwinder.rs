@@ -74,7 +74,10 @@ impl Unwinder {
         while pcs.len() < MAX_FRAMES && registers[RETURN_ADDRESS] != 0 {
             let pc = registers[RETURN_ADDRESS];
             pcs.push(ptr::without_provenance_mut(pc));
-            let Some(caller) = self.step(pc).and_then(|step| step.to(&registers, memory)) else {
+            let Some(caller) = self
+                .step(pc)
+                .and_then(|step| step.caller_registers(&registers, memory))
+            else {
                 break;
             };
             registers = caller;
@@ -173,8 +176,8 @@ impl Tables {
 }
 
 impl Step {
-    /// Returns the caller's registers.
-    fn to(
+    /// Returns the registers of the caller's frame.
+    fn caller_registers(
         &self,
         registers: &[usize; REGISTERS],
         memory: &mut Memory,

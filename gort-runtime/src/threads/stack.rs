@@ -19,7 +19,7 @@ pub(crate) const MAX_INLINE: usize = 1024;
 
 /// What a thread gets in addition: for code that runs on g0 in the native mode, and for frames of
 /// debug builds and instrumented builds, which are several times as large.
-const MORE: usize = 2 * 1024 * 1024;
+const EXTRA: usize = 2 * 1024 * 1024;
 
 /// The stack that a goroutine asked for.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ impl FreeStacks {
 
 /// Returns the stack size, in bytes, of a thread that runs a goroutine of this kind.
 pub(crate) fn size_of_thread(kind: StackKind) -> usize {
-    (1 << kind.size_log2) + MORE
+    (1 << kind.size_log2) + EXTRA
 }
 
 /// Returns log2 of the size of a stack for which `bytes` were asked.

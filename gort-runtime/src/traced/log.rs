@@ -49,7 +49,7 @@ use std::ptr;
 pub(crate) struct Log {
     first: AtomicPtr<Segment>,
     /// The segment that the owner fills, and the number of events in it. If there is no segment,
-    /// the number is [`SEGMENT`]: so there is no room either.
+    /// the number is [`SEGMENT`], as if there were a full one.
     filling: Cell<*const Segment>,
     filled: Cell<usize>,
     place: Place,
