@@ -1,13 +1,13 @@
 //! Announced blocking calls.
 //!
 //! `blocking(f)` announces that `f` may block, and lends the P (`proc/ownership.rs`). Another M
-//! that returns from a call without a P may take this P at once. Sysmon may take it for goroutines
-//! that wait, after 20 µs instead of 1 or 10 ms. After `f` returns, the goroutine gets a P as in
-//! Go's `exitsyscall` (`inside.rs`).
+//! that returns from a call without a P may take this P immediately. Sysmon may take it for
+//! goroutines that wait, after 20 µs instead of 1 or 10 ms. After `f` returns, the goroutine gets a
+//! P as in Go's `exitsyscall` (`inside.rs`).
 //!
 //! If sysmon has taken the P in an M's last call, and goroutines wait for the P, the M hands it on
 //! before it makes the next call. The M times that call. If the call is short, the M lends its P
-//! again in later calls. Go hands on at once only around calls that always block
+//! again in later calls. Go hands the P on before the call only if the call always blocks
 //! (`entersyscallblock`).
 
 use crate::base::prim::Ordering::Relaxed;

@@ -103,9 +103,9 @@ impl RuntimeBuilder {
     /// With musl, call `setuid`, `setgid` and the like before the runtime starts. Once goroutines
     /// with their own thread-locals exist, these functions change nothing: they fail, or wait for
     /// ever if a thread runs such a goroutine at the time. (Children of `std::process::Command` may
-    /// change their ids as always.) In such a goroutine on musl, C's `raise` fails, `gettid`
-    /// returns a number that belongs to the goroutine (the system call returns the thread's), and
-    /// `abort` (also `std::process::abort`) ends the process by SIGSEGV instead of SIGABRT.
+    /// change their ids as usual.) In such a goroutine on musl, C's `raise` fails, `gettid` returns
+    /// a number that belongs to the goroutine (the system call returns the thread's), and `abort`
+    /// (also `std::process::abort`) ends the process by SIGSEGV instead of SIGABRT.
     ///
     /// If the platform does not support this, the program ends with a message when the runtime
     /// starts.
@@ -312,8 +312,8 @@ impl RuntimeBuilder {
     /// effect, because they belong to this run. If `main` calls [`goexit`](crate::goexit()), the
     /// other goroutines continue and this call does not return, as in Go.
     ///
-    /// Several threads may call this at once, and goroutines too: a goroutine then waits as in
-    /// [`join`](crate::JoinHandle::join). A deadlock is reported when all main goroutines are
+    /// Several threads may call this at the same time, and goroutines too: a goroutine then waits
+    /// as in [`join`](crate::JoinHandle::join). A deadlock is reported when all main goroutines are
     /// stuck.
     ///
     /// # Panics

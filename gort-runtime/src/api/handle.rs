@@ -399,7 +399,8 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Drops an outcome that was never joined. If its destructor panics, the panic goes no further.
+    /// Drops an outcome that was never joined. If its destructor panics, the panic is not passed
+    /// on.
     ///
     /// # Safety
     /// The goroutine has stored its outcome, and no other code takes it.

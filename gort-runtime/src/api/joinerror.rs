@@ -11,7 +11,7 @@ use std::fmt;
 /// Its `Display` shows the panic's message, if the payload is text. `?` converts it in functions
 /// that return `Box<dyn Error + Send + Sync>` or anyhow's `Result`. A payload that is not taken is
 /// dropped with the error. If the payload's destructor panics, the panic hook reports that, and the
-/// panic goes no further.
+/// panic is not passed on.
 ///
 /// ```
 /// use gort::prelude::*;

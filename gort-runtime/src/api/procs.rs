@@ -1,10 +1,10 @@
 //! Changes the number of Ps while goroutines run: Go's `procresize`, without stopping the world.
 //!
 //! When the number grows, the new Ps enter the idle list, and an M is woken to look for work. When
-//! it shrinks, idle surplus Ps leave the list at once. A surplus P that is held is retired by its
-//! holder the next time it looks for a goroutine to run (`sched/procresize.rs`): its queue moves to
-//! the global queue. If the goroutine on such a P does not return to the scheduler, sysmon takes
-//! the P first, as it does whenever work is waiting for one.
+//! it shrinks, idle surplus Ps leave the list immediately. A surplus P that is held is retired by
+//! its holder the next time it looks for a goroutine to run (`sched/procresize.rs`): its queue
+//! moves to the global queue. If the goroutine on such a P does not return to the scheduler, sysmon
+//! takes the P first, as it does whenever work is waiting for one.
 //!
 //! Timers stay in the heap of a retired P. Thieves and the timekeeper still look there, and so does
 //! sysmon, in case all Ms are busy.

@@ -27,7 +27,7 @@ pub(crate) struct Settings {
     pub(crate) own_thread_locals: bool,
 }
 
-/// Maximum number of Ps. A larger number is taken for a typing mistake.
+/// Maximum number of Ps. A larger number is assumed to be a mistake.
 pub(crate) const MAX_PROCS: usize = 1024;
 
 /// Starts the runtime if it has not been started, and returns its configuration.

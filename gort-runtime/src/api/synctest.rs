@@ -1,4 +1,4 @@
-//! Bubbles: goroutines with a clock of their own, and the goroutine that keeps it.
+//! Bubbles: goroutines with a clock of their own, and the keeper, which advances it.
 //!
 //! The keeper is the caller of [`run`]. `keeper.rs` says what it does.
 

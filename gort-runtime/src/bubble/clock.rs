@@ -113,8 +113,8 @@ impl Home {
             (now, Anchor::get().instant_of(now))
         };
         let ahead = u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
-        // If the time is beyond the range of `Instant`, only the number is right: it means the end
-        // of time.
+        // If the time is beyond the range of `Instant`, only the number is right: it is the end of
+        // the clock, which never comes.
         (
             nanos.saturating_add(ahead).max(1),
             instant.checked_add(d).unwrap_or(instant),

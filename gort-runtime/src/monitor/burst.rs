@@ -22,7 +22,7 @@ use crate::proc::m::M;
 /// How long the first sleeper may sleep before sysmon asks, in nanoseconds: a hundred times what
 /// asking costs. So asking about a busy thread takes at most a hundredth of a core.
 const ASLEEP_NS: u64 = 1_000_000;
-/// Number of sleepers after which sysmon asks at once. One sleeper alone may be chance.
+/// Number of sleepers after which sysmon asks immediately. One sleeper alone may be chance.
 const STEPS: usize = 4;
 /// How long sysmon waits before it asks, in nanoseconds, after 1, 2, 3 and 4 sleepers.
 const ASK_AFTER_NS: [u64; STEPS] = [100_000, 50_000, 20_000, 0];
@@ -58,13 +58,13 @@ pub(crate) struct Burst {
 }
 
 impl Burst {
-    /// Returns whether many goroutines seem to block at once.
+    /// Returns whether many goroutines seem to block at the same time.
     fn is_on(&self) -> bool {
         self.found > 0
     }
 
     /// Returns whether to ask about a thread as soon as it runs another goroutine.
-    pub(crate) fn asks_at_once(&self) -> bool {
+    pub(crate) fn asks_immediately(&self) -> bool {
         self.found >= STEPS
     }
 
@@ -73,7 +73,7 @@ impl Burst {
         let quiet_ns = now - self.found_at;
         if !self.is_on() || quiet_ns >= PRECISE_NS {
             Pace::Normal
-        } else if self.asks_at_once() && quiet_ns < HOT_NS {
+        } else if self.asks_immediately() && quiet_ns < HOT_NS {
             Pace::Hot
         } else {
             Pace::Precise

@@ -19,10 +19,11 @@
 //! finds no foreign thread.
 //!
 //! # Several mains
-//! Several threads may call `run` at once, and so may goroutines. A goroutine in `run` waits like
-//! any other goroutine. All that matters about a main is whether a plain thread waits for it,
-//! because of condition 4. Each main goroutine counts itself while it is in `main` ([`MainRuns`]).
-//! So a thread in `run` counts as one of gort's threads exactly while it can do nothing but wait.
+//! Several threads may call `run` at the same time, and so may goroutines. A goroutine in `run`
+//! waits like any other goroutine. All that matters about a main is whether a plain thread waits
+//! for it, because of condition 4. Each main goroutine counts itself while it is in `main`
+//! ([`MainRuns`]). So a thread in `run` counts as one of gort's threads exactly while it can do
+//! nothing but wait.
 //!
 //! # Why the report is never false
 //! Waking an idle M takes the scheduler's lock (`midle_get`), and so does submitting work from a
@@ -117,7 +118,7 @@ static HELPERS: AtomicU32 = AtomicU32::new(0);
 
 /// Counts the calling thread as one of gort's own. The thread must never end, and must wake no
 /// parked goroutines except those counted in `wait/outside.rs`. A thread is counted only when it
-/// runs, so it may seem foreign for a moment, but no foreign thread is ever taken for one of
+/// runs, so it may seem foreign for a moment, but no foreign thread is ever counted as one of
 /// gort's.
 pub fn helper_thread_runs() {
     HELPERS.fetch_add(1, Relaxed);

@@ -39,8 +39,8 @@
 //! # What follows
 //! - *A new goroutine never waits for a hold that its own epoch did not cause.* Only untested
 //!   goroutines of the epoch that produced a hog, or of an earlier one, are old. Up to the second
-//!   limit, an untested goroutine that is started later runs at once, ahead of all goroutines on
-//!   hold.
+//!   limit, an untested goroutine that is started later runs immediately, ahead of all goroutines
+//!   on hold.
 //! - *Holds do not grow for ever.* Their length depends on how many hogs there are now, not on how
 //!   many there have been. Sysmon forgets computations that end.
 //! - *The number of threads stays bounded.* While the thread of one untested goroutine is

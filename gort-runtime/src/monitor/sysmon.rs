@@ -275,7 +275,7 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
                 looked_at: now,
                 ..*seen
             };
-            if !burst.asks_at_once() {
+            if !burst.asks_immediately() {
                 continue;
             }
         }
@@ -314,7 +314,7 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
             // Hand the P on only after `lost_p`, which decides which goroutines are on hold and so
             // must not run there next.
             handoffp(p);
-            if sleeps && burst.asks_at_once() {
+            if sleeps && burst.asks_immediately() {
                 start_spare_threads(SPARES);
             }
         }

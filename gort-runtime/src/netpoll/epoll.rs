@@ -86,8 +86,8 @@ impl Epoll {
             .map(drop)
     }
 
-    /// Reports edges of `fd` as events with this data from now on. If `fd` is ready, an edge comes
-    /// at once.
+    /// Reports edges of `fd` as events with this data from now on. If `fd` is ready now, an edge is
+    /// reported immediately.
     pub(super) fn add(&self, fd: BorrowedFd<'_>, data: u64) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_ADD, fd.as_raw_fd(), EDGES, data)
     }

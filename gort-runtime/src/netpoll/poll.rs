@@ -84,7 +84,7 @@ pub(crate) fn replace_by_dead(fd: BorrowedFd<'_>) {
     }
 }
 
-/// Makes the M in [`poll`] return. If no M is there, the next one that enters returns at once.
+/// Makes the M in [`poll`] return. If no M is there, the next one that enters returns immediately.
 pub(crate) fn interrupt() {
     if let Some(epoll) = EPOLL.get() {
         epoll.interrupt();

@@ -5,7 +5,7 @@ use crate::base::note::stay_asleep;
 use crate::proc::gqueue::GQueue;
 use crate::time::Nanos;
 
-/// Falls asleep for good. If the model lets the M return from the poll, the M continues from there
+/// Falls asleep for ever. If the model lets the M return from the poll, the M continues from there
 /// (`base/note_loom.rs`).
 pub(crate) fn poll(until: Option<Nanos>, _ready: &GQueue) {
     stay_asleep(until.unwrap_or(u64::MAX), true)

@@ -19,7 +19,7 @@
 //!    since. An unwinding that began and ended in a `catch`, hence also in a deferred block, is
 //!    nested and does not count.
 //!
-//! If an unwinding begins without the hook being called, it is taken for the continuation of the
+//! If an unwinding begins without the hook being called, gort treats it as the continuation of the
 //! older one. This concerns `resume_unwind`, which usually is such a continuation, and panics after
 //! the program has set another hook, which usually is one that prints nothing. Conversely, a panic
 //! that std's `catch_unwind` catches inside a destructor (not in a deferred block) counts although

@@ -41,8 +41,8 @@ use std::time::Duration;
 const PERIOD_NS: u64 = 10_000_000;
 /// Number of events for which the writer keeps memory between two looks.
 const KEPT_EVENTS: usize = 1 << 16;
-/// Number of bytes that are written to the file at once. So the buffer stays in the cache, even if
-/// many events have accumulated.
+/// Number of bytes after which the buffer is written to the file. So the buffer stays in the cache,
+/// even if many events have accumulated.
 const CHUNK: usize = 1 << 18;
 /// Number of goroutines that a trace may know before it checks which of them ended while it paused.
 const SWEEP_AT: usize = 10_000;

@@ -8,8 +8,8 @@
 //!
 //! The last two are empty until [`set_rate`] switches them on.
 //!
-//! With `GORT_PROFILE=PREFIX` in the environment, all three are written when the program ends in
-//! good order, as `PREFIX.goroutine.pb`, `PREFIX.block.pb` and `PREFIX.mutex.pb`. The rate is then
+//! With `GORT_PROFILE=PREFIX` in the environment, all three are written at every orderly end of the
+//! program, as `PREFIX.goroutine.pb`, `PREFIX.block.pb` and `PREFIX.mutex.pb`. The rate is then
 //! 10,000 from the beginning.
 //!
 //! Names of functions come from the program's symbols. Lines and inlined functions come from its

@@ -3,7 +3,8 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-// The unwinder that std links and uses: libgcc's or LLVM's. Several threads may use it at once.
+// The unwinder that std links and uses: libgcc's or LLVM's. Several threads may use it at the same
+// time.
 unsafe extern "C" {
     fn _Unwind_Backtrace(
         each: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,

@@ -92,7 +92,7 @@ struct Switchboard<T> {
 /// The part of a [`Switchboard`] that the assembly in `probe` accesses.
 #[repr(C)]
 struct Header {
-    /// g0's context: `mcall` takes the board for the M.
+    /// g0's context. `mcall` gets the board in place of the M, which begins with g0's context too.
     g0: Gobuf,
     /// The context that the function on g0 must resume.
     next: *mut Gobuf,

@@ -2,8 +2,8 @@
 //!
 //! The join word is the real one. Around it are copies of what `goexit.rs` does at the end and what
 //! `handle.rs` does in `join` and `drop`, call for call. The outcome, the goroutine's stack and its
-//! record (the *slot*) are cells. So loom reports an outcome that both sides use at once, and a
-//! slot that is freed while its stack is in use.
+//! record (the *slot*) are cells. So loom reports an outcome that both sides use at the same time,
+//! and a slot that is freed while its stack is in use.
 //!
 //! Selects that watch (`ending.rs`) are modelled with one watcher each. The list is a cell under a
 //! lock, which is not part of the slot. A select's word is won by the goroutine's end or by
@@ -15,10 +15,10 @@
 //! Tried by hand, each of these makes a model fail: any ordering of the word made Relaxed in
 //! `outcome_stored`, `ended`, `is_done`, `detach`, `detach_with_outcome`; a load and a store
 //! instead of the read-modify-write in `outcome_stored` and `ended`; a `detach` that frees at
-//! `OUTCOME`; a `set_waiter` that takes `OUTCOME` for waiting; an `ended` that ignores `WATCHED`;
-//! an `outcome_stored` and a `detach` that ignore `WATCHED`; a `watch` with a load and a store;
-//! DONE set after the lock is free, or before the watchers are taken out; a select that leaves
-//! without taking its watcher out.
+//! `OUTCOME`; a `set_waiter` that returns `true` at `OUTCOME` without storing the waiter; an
+//! `ended` that ignores `WATCHED`; an `outcome_stored` and a `detach` that ignore `WATCHED`; a
+//! `watch` with a load and a store; DONE set after the lock is free, or before the watchers are
+//! taken out; a select that leaves without taking its watcher out.
 
 use super::{explore, explore_all};
 use crate::base::lock::{Rank, RawLock};
@@ -281,7 +281,7 @@ impl Slot {
         });
     }
 
-    /// Frees the slot, as `goexit::free` does: another goroutine may get it at once.
+    /// Frees the slot, as `goexit::free` does: another goroutine may get it immediately.
     fn free(&self) {
         self.step();
         self.change_outcome(Outcome::Gone, Outcome::Gone);

@@ -4,7 +4,7 @@
 //! model fail, which would happen if owner and visitor both believed that they had the P. Both
 //! sides of the protocol are the real ones, with full fences for the barriers. How the P gets from
 //! sysmon to its next M is not modelled. A visitor looks for an answer once before it issues the
-//! barrier, and an owner refuses at once.
+//! barrier, and an owner refuses without waiting.
 //!
 //! Tried by hand, each of these makes a model fail: no `light_barrier` in `enter` or in
 //! `enter_slow`, no `heavy_barrier`, a Relaxed load of the request in `enter` or `enter_slow`, a

@@ -73,7 +73,7 @@ pub(crate) enum Before {
 }
 
 impl Before {
-    /// Returns what a number from `as u8` stands for.
+    /// Returns the value that is `number` as a `u8`.
     pub(crate) fn of(number: u8) -> Self {
         match number {
             1 => Self::Ran,
@@ -99,7 +99,7 @@ pub(crate) enum Waker {
 }
 
 impl Waker {
-    /// Returns what a number from `as u8` stands for.
+    /// Returns the value that is `number` as a `u8`.
     pub(crate) fn of(number: u8) -> Self {
         match number {
             0 => Self::Goroutine,

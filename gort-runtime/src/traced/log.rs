@@ -254,7 +254,7 @@ mod tests {
         let log = Log::new();
         let mut expected = Vec::new();
         for i in 0..3 * SEGMENT as u64 {
-            // Append up to three events at once. They must lie in one segment.
+            // Append up to three events in one call. They must lie in one segment.
             let times: Vec<_> = (0..=i % 3).map(|j| 10 * i + j).collect();
             assert!(push(&log, &times, true));
             expected.extend(times);

@@ -238,7 +238,7 @@ fn runs_now(m: &M, g: &G) {
 }
 
 /// Makes the next run on `m` read the clock. Called if the thread of `m` does not run another
-/// goroutine at once, or takes long before it does.
+/// goroutine immediately, or takes long before it does.
 pub(crate) fn next_run_reads_clock(m: &M) {
     m.recorder.set_switches(false);
 }

@@ -18,7 +18,8 @@ pub(crate) fn end_of(number: u32) -> Thing {
     (number as Thing) << 3 | 5
 }
 
-/// Returns whether `thing` means the same in all runs. Things that are not addresses are odd.
+/// Returns whether `thing` stands for the same object in all runs. Things that are not addresses
+/// are odd.
 fn is_same_in_all_runs(thing: Thing) -> bool {
     thing % 2 == 1
 }

@@ -314,7 +314,7 @@ impl Model {
         }
     }
 
-    /// A plain thread makes `n` goroutines ready at once.
+    /// A plain thread makes `n` goroutines ready in one call.
     fn ready_outside(&self, n: u32) {
         let list = GQueue::new();
         for _ in 0..n {

@@ -1,5 +1,5 @@
 //! Looks for deadlocks, if goroutines are threads. There is no count of sleeping threads, so the
-//! monitor looks at all goroutines now and then.
+//! monitor looks at all goroutines periodically.
 //!
 //! `monitor/checkdead.rs` says what a deadlock is. In the native mode an M that goes to sleep
 //! checks for one, under the lock that every waker needs. Here the monitor looks twice. It reports

@@ -142,7 +142,7 @@ pub(crate) fn wake_or_start() {
     poller.runs = true;
 }
 
-/// Makes the thread's current `poll` return at once, or its next one if there is none.
+/// Makes the thread's current `poll` return, or its next one if there is none.
 fn interrupt() {
     if let Ok((_, write)) = interrupt_sockets() {
         // If the socket is full, the thread has been interrupted already.

@@ -14,8 +14,8 @@
 //! The waiter sets its status to Waiting, publishes itself to wakers in `commit`, and sleeps on its
 //! note. A waker first wins the right to wake the waiter, which is possible only after `commit` has
 //! published the goroutine. It then sets the status to Runnable, and wakes the note. A thread that
-//! sleeps on a note that was woken before returns at once. No other thread touches the note, and
-//! the goroutine's next wait begins after the goroutine has taken this wake-up.
+//! sleeps on a note that was woken before returns immediately. No other thread touches the note,
+//! and the goroutine's next wait begins after the goroutine has taken this wake-up.
 
 pub(crate) mod clock;
 #[path = "../../sched/due.rs"]
