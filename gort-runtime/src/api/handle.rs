@@ -399,8 +399,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Drops an outcome that was never joined. If its destructor panics, the panic is not passed
-    /// on.
+    /// Drops an outcome that was never joined, and swallows a panic of its destructor.
     ///
     /// # Safety
     /// The goroutine has stored its outcome, and no other code takes it.

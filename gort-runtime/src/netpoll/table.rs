@@ -1,15 +1,16 @@
 //! The memory of descriptors: a table that grows, and never moves or shrinks.
 //!
 //! An event's data names an entry by index and generation, so a late event finds memory that is
-//! still a descriptor (`desc.rs`, "Reuse"). Chunk `c` has `FIRST << c` entries, and is allocated
-//! when its first entry is needed.
+//! still a descriptor (`desc.rs`, "Reuse"). Chunk `c` has `FIRST_CHUNK << c` entries. It is
+//! allocated when its first entry is needed.
 
 use super::desc::Desc;
 use crate::base::lock::Lock;
 use std::sync::OnceLock;
 
-const FIRST_LOG2: u32 = 6;
-const FIRST: u32 = 1 << FIRST_LOG2;
+const FIRST_CHUNK_LOG2: u32 = 6;
+/// Number of entries in the first chunk.
+const FIRST_CHUNK: u32 = 1 << FIRST_CHUNK_LOG2;
 /// Enough chunks for more descriptors than a process can have.
 const CHUNKS: usize = 25;
 
@@ -28,8 +29,8 @@ static FREE: Lock<Free> = Lock::new(Free {
 
 /// Returns the chunk of an entry, and the entry's index in the chunk.
 fn place(index: u32) -> (usize, usize) {
-    let chunk = (index / FIRST + 1).ilog2();
-    let before = ((1 << chunk) - 1) * FIRST;
+    let chunk = (index / FIRST_CHUNK + 1).ilog2();
+    let before = ((1 << chunk) - 1) * FIRST_CHUNK;
     (chunk as usize, (index - before) as usize)
 }
 
@@ -50,7 +51,7 @@ pub(super) fn take() -> Option<(u32, &'static Desc)> {
     let (chunk, place) = place(index);
     let descs = CHUNKS_OF_DESCS
         .get(chunk)?
-        .get_or_init(|| (0..FIRST << chunk).map(|_| Desc::new()).collect());
+        .get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| Desc::new()).collect());
     Some((index, &descs[place]))
 }
 
@@ -75,7 +76,7 @@ mod tests {
         for index in 0..10_000 {
             assert_eq!(place(index), expected);
             expected.1 += 1;
-            if expected.1 == (FIRST as usize) << expected.0 {
+            if expected.1 == (FIRST_CHUNK as usize) << expected.0 {
                 expected = (expected.0 + 1, 0);
             }
         }

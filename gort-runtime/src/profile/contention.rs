@@ -156,13 +156,13 @@ fn sampled(count: u64, nanoseconds: u64, rate: u64, random: u64) -> Option<Waits
         return Some(Waits { count, nanoseconds });
     }
     (random % rate < nanoseconds).then(|| Waits {
-        count: stands_for(count, rate, nanoseconds),
+        count: scaled(count, rate, nanoseconds),
         nanoseconds: rate,
     })
 }
 
 /// Returns `count * rate / nanoseconds`, rounded.
-fn stands_for(count: u64, rate: u64, nanoseconds: u64) -> u64 {
+fn scaled(count: u64, rate: u64, nanoseconds: u64) -> u64 {
     let nanoseconds = u128::from(nanoseconds);
     let all = u128::from(count) * u128::from(rate) + nanoseconds / 2;
     u64::try_from(all / nanoseconds).unwrap_or(u64::MAX)

@@ -25,17 +25,18 @@ const MAX_FRAMES: usize = 100;
 /// The result is empty unless the goroutine is parked and may be observed. `gp` was its G when the
 /// list of goroutines was made.
 pub(crate) fn stack_of(gp: NonNull<G>, id: GoroutineId) -> String {
-    let stack = claimed(gp, id);
+    let stack = collect_claimed(gp, id);
     describe(&stack.pcs[..stack.len], stack.len == MAX_FRAMES)
 }
 
 /// Like [`stack_of`], but returns the return addresses.
 pub(crate) fn pcs_of(gp: NonNull<G>, id: GoroutineId) -> Vec<*mut u8> {
-    let stack = claimed(gp, id);
+    let stack = collect_claimed(gp, id);
     stack.pcs[..stack.len].to_vec()
 }
 
-fn claimed(gp: NonNull<G>, id: GoroutineId) -> Stack {
+/// Collects the stack of goroutine `id`, while the observer holds the claim on it.
+fn collect_claimed(gp: NonNull<G>, id: GoroutineId) -> Stack {
     let mut stack = Stack {
         context: ptr::null_mut(),
         seen_first: false,

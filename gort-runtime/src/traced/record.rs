@@ -199,7 +199,7 @@ fn acting(m: &M, window: u16) -> u64 {
     g.id()
 }
 
-/// Records that `g` runs on `m`, because `g` has no event in this window: the writer may not know
+/// Records that `g` runs on `m`, because `g` has no event in this window: the writer might not know
 /// `g`.
 #[cold]
 #[inline(never)]
@@ -266,7 +266,7 @@ fn parks_now(m: &M, g: &G) {
 #[inline(always)]
 pub(crate) fn stays(m: &M, g: &G) {
     if gate::is_open() {
-        ran(m, g, Kind::Stays);
+        record_ran(m, g, Kind::Stays);
     }
 }
 
@@ -274,7 +274,7 @@ pub(crate) fn stays(m: &M, g: &G) {
 #[inline(always)]
 pub(crate) fn yields(m: &M, g: &G) {
     if gate::is_open() {
-        ran(m, g, Kind::Yields);
+        record_ran(m, g, Kind::Yields);
     }
 }
 
@@ -282,7 +282,7 @@ pub(crate) fn yields(m: &M, g: &G) {
 #[inline(always)]
 pub(crate) fn requeues(m: &M, g: &G) {
     if gate::is_open() {
-        ran(m, g, Kind::Requeues);
+        record_ran(m, g, Kind::Requeues);
     }
 }
 
@@ -292,7 +292,7 @@ pub(crate) fn gets_p(m: &M) {
     if gate::is_open()
         && let Some(g) = m.goroutine()
     {
-        ran(m, g, Kind::GetsP);
+        record_ran(m, g, Kind::GetsP);
     }
 }
 
@@ -300,13 +300,13 @@ pub(crate) fn gets_p(m: &M) {
 #[inline(always)]
 pub(crate) fn ends(m: &M, g: &G) {
     if gate::is_open() {
-        ran(m, g, Kind::Ends);
+        record_ran(m, g, Kind::Ends);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn ran(m: &M, g: &G, kind: Kind) {
+fn record_ran(m: &M, g: &G, kind: Kind) {
     record_on(m, g, What::new(kind, Before::Ran));
 }
 
@@ -335,7 +335,7 @@ fn wakes_now(g: &G) {
 #[inline(always)]
 pub(crate) fn timer_wakes(g: &G) {
     if gate::is_open() {
-        woken_without(g, Waker::Timer);
+        woken_by_no_thread(g, Waker::Timer);
     }
 }
 
@@ -343,13 +343,13 @@ pub(crate) fn timer_wakes(g: &G) {
 #[inline(always)]
 pub(crate) fn network_wakes(g: &G) {
     if gate::is_open() {
-        woken_without(g, Waker::Network);
+        woken_by_no_thread(g, Waker::Network);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn woken_without(g: &G, waker: Waker) {
+fn woken_by_no_thread(g: &G, waker: Waker) {
     if let Some(window) = gate::window() {
         woken_by(tls::getm(), g, window, waker, 0);
     }

@@ -20,11 +20,11 @@ use std::panic::Location;
 use std::sync::Arc;
 
 /// Default number of schedules.
-const SCHEDULES: u64 = 1_000;
+const DEFAULT_SCHEDULES: u64 = 1_000;
 /// Default maximum number of steps in a schedule.
-const MAX_STEPS: u64 = 100_000;
+const DEFAULT_MAX_STEPS: u64 = 100_000;
 /// The seed, if neither the program nor the environment gives one.
-const SEED: u64 = 1;
+const DEFAULT_SEED: u64 = 1;
 
 const OTHER_CHOICES: &str = "the repeated schedule met other choices than before: the program has \
     changed, or it depends on more than its schedule (hash maps with random keys, addresses, real \
@@ -167,9 +167,12 @@ impl Options {
         site: &'static Location<'static>,
     ) -> Result<Report, Failure> {
         let _exploring = Exploring::new();
-        let schedules = self.schedules.unwrap_or(SCHEDULES);
-        let seed = self.seed.or_else(seed_of_environment).unwrap_or(SEED);
-        let max_steps = self.max_steps.unwrap_or(MAX_STEPS);
+        let schedules = self.schedules.unwrap_or(DEFAULT_SCHEDULES);
+        let seed = self
+            .seed
+            .or_else(seed_of_environment)
+            .unwrap_or(DEFAULT_SEED);
+        let max_steps = self.max_steps.unwrap_or(DEFAULT_MAX_STEPS);
         let mut run = 0;
         let mut one = |plan: Plan, chooser, repeats: Option<u16>| {
             run += 1;

@@ -7,7 +7,7 @@ use crate::turns::seed::{MAX_CHANGES, Plan};
 use crate::turns::tree::Tree;
 
 /// Default number of priority changes in a schedule.
-const CHANGES: usize = 3;
+const DEFAULT_CHANGES: usize = 3;
 /// log2 of the number of steps among which the changes fall, before any schedule has been run.
 const INITIAL_LOG2: u32 = 5;
 /// Maximum value of this logarithm.
@@ -77,7 +77,7 @@ impl Plans {
         let plan = match self.strategy {
             Some(Strategy::Random) => Plan::Random(random),
             Some(Strategy::Pct { changes }) => self.pct(changes, random),
-            None if number.is_multiple_of(2) => self.pct(CHANGES, random),
+            None if number.is_multiple_of(2) => self.pct(DEFAULT_CHANGES, random),
             None | Some(Strategy::Exhaustive) => Plan::Random(random),
         };
         // Replaces the plan by the one that its seed stands for, because a repetition runs that
