@@ -19,7 +19,7 @@ pub(crate) fn end_of(number: u32) -> Thing {
 }
 
 /// Returns whether `thing` stands for the same object in all runs. Things that are not addresses
-/// are odd.
+/// are odd. ([`EVERYTHING`] is never among the things of a footprint.)
 fn is_same_in_all_runs(thing: Thing) -> bool {
     thing % 2 == 1
 }
