@@ -1,11 +1,11 @@
-//! Sets the function that hands out signals.
+//! Sets the function that delivers signals to their receivers.
 
 use super::start::ensure_started;
 use crate::signal::catch;
 
-/// Makes the monitor's thread call `hand_out` when a caught signal has arrived. Only the first call
+/// Makes the monitor's thread call `deliver` when a caught signal has arrived. Only the first call
 /// has an effect.
-pub fn on_caught_signals(hand_out: fn()) {
+pub fn on_caught_signals(deliver: fn()) {
     ensure_started();
-    catch::set_hand_out(hand_out);
+    catch::set_deliver(deliver);
 }

@@ -66,8 +66,8 @@ pub(crate) fn panicked(g: &G, payload: &(dyn Any + Send), nobody_joins: bool) {
     }
 }
 
-/// Tells the explorer of `gp`, if it has one, that its outcome has been taken. The caller may be in
-/// another bubble.
+/// Tells the explorer of `gp`, if it has one, that the outcome of `gp` has been taken. The caller
+/// may be in another bubble.
 #[cold]
 pub(crate) fn joined(gp: NonNull<G>) {
     // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1), and only an atomic of it is

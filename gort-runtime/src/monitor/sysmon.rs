@@ -213,7 +213,7 @@ fn nap(trace: &mut Schedtrace, until: u64, precisely: bool) -> bool {
         let now = os::now_ns();
         quit_if_asked();
         mask::update();
-        catch::hand_out();
+        catch::deliver();
         start_left_threads();
         trace.print_if_due(now);
         if woken || now >= until {

@@ -42,8 +42,8 @@ static PENDING: AtomicU64 = AtomicU64::new(0);
 static INSIDE: AtomicU32 = AtomicU32::new(0);
 /// The actions that our handler has replaced, by signal number.
 static FORMER: [Former; 65] = [const { Former::new() }; 65];
-/// Delivers the pending signals.
-static HAND_OUT: OnceLock<fn()> = OnceLock::new();
+/// The function that delivers the pending signals.
+static DELIVER: OnceLock<fn()> = OnceLock::new();
 
 /// A former action. It is written before the signal is in `CAUGHT`, when no handler that was
 /// entered earlier still reads it. (There is one exception: a handler that removes itself, see
@@ -96,9 +96,9 @@ fn ours() -> SignalAction {
     }
 }
 
-/// Makes sysmon call `hand_out` when a caught signal has come. Only the first call has an effect.
-pub(crate) fn set_hand_out(hand_out: fn()) {
-    HAND_OUT.get_or_init(|| hand_out);
+/// Makes sysmon call `deliver` when a caught signal has come. Only the first call has an effect.
+pub(crate) fn set_deliver(deliver: fn()) {
+    DELIVER.get_or_init(|| deliver);
 }
 
 /// Catches `signal` from now on. It must not be caught already.
@@ -155,12 +155,12 @@ pub fn pending_signals() -> u64 {
     PENDING.swap(0, AcqRel)
 }
 
-/// Delivers the pending signals. Sysmon calls this.
-pub(crate) fn hand_out() {
+/// Calls the function that delivers the pending signals, if there are any. Sysmon calls this.
+pub(crate) fn deliver() {
     if PENDING.load(Relaxed) != 0
-        && let Some(hand_out) = HAND_OUT.get()
+        && let Some(deliver) = DELIVER.get()
     {
-        hand_out();
+        deliver();
     }
 }
 

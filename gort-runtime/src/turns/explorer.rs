@@ -30,8 +30,8 @@
 //!
 //! Threads outside of the bubble (say, a foreign thread that unlocks what a member waits for) take
 //! the lock as well. If the explorer is open and no member has the turn, all members wait for
-//! something outside, and the foreign thread gives the turn. If the keeper is awake, it sees on its
-//! way to sleep that a member has arrived.
+//! something outside, and the foreign thread lets the chooser choose who gets the turn. If the
+//! keeper is awake, it sees on its way to sleep that a member has arrived.
 //!
 //! # The end
 //! Once the schedule has been stopped (`Verdict`), no goroutine gets the turn any more. As soon as
@@ -54,16 +54,16 @@ pub(crate) enum Next {
     Nothing,
     /// A runnable goroutine, which has the turn.
     Turn(NonNull<G>),
-    /// The keeper as a word. It has parked.
+    /// The word of the keeper's waiter. The keeper has parked.
     Keeper(usize),
 }
 
 /// What the keeper does next.
 #[derive(Debug)]
 pub(crate) enum Keeper {
-    /// It continues: there is something for it to do.
+    /// The keeper continues: there is something for it to do.
     StaysAwake,
-    /// It has parked. If there is a goroutine here, it has got the turn.
+    /// The keeper has parked. The goroutine, if there is one, has got the turn.
     Sleeps(Option<NonNull<G>>),
 }
 

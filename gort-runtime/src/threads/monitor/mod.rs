@@ -1,4 +1,4 @@
-//! The monitor, if goroutines are threads: it hands out signals, and detects deadlocks. It takes no
+//! The monitor, if goroutines are threads: it delivers signals, and detects deadlocks. It takes no
 //! Ps.
 
 #[path = "../../monitor/checkdead.rs"]

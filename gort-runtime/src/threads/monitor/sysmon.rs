@@ -1,4 +1,4 @@
-//! The thread that hands out signals, prints a report at SIGQUIT, and looks for deadlocks.
+//! The thread that delivers signals, prints a report at SIGQUIT, and looks for deadlocks.
 //!
 //! It is woken through a pipe. Under Miri it is not started: a program there gets no signals, and
 //! Miri itself reports deadlocks, and threads that are left at the end.
@@ -27,7 +27,7 @@ pub(crate) fn start() {
         read.set_read_timeout(Some(CHECK_INTERVAL))?;
         thread::Builder::new()
             .name("gort-signals".into())
-            .spawn(move || hand_out(read))?;
+            .spawn(move || run(read))?;
         SCHED.sysmon.wake_by(write.into_raw_fd());
         Ok(())
     });
@@ -39,7 +39,7 @@ pub(crate) fn start() {
     }
 }
 
-fn hand_out(mut read: UnixStream) {
+fn run(mut read: UnixStream) {
     mask::begin();
     let mut deadlock_check = DeadlockCheck::default();
     let mut bytes = [0; 64];
@@ -50,6 +50,6 @@ fn hand_out(mut read: UnixStream) {
         }
         quit_if_asked();
         mask::update();
-        catch::hand_out();
+        catch::deliver();
     }
 }

@@ -7,7 +7,7 @@
 //! - Submitting a goroutine wakes its thread (`submit.rs`).
 //! - `schedule`, which runs another goroutine in the native mode, sleeps until this one is
 //!   submitted (`run.rs`).
-//! - One thread runs the timers while there are any (`clock.rs`), and one hands out signals
+//! - One thread runs the timers while there are any (`clock.rs`), and one delivers signals
 //!   (`monitor/`).
 //!
 //! # Why no wake-up is lost

@@ -61,7 +61,7 @@ impl Idle {
     }
 }
 
-/// Wakes the thread that hands out signals, by a byte in a pipe, which a signal handler may write.
+/// Wakes the thread that delivers signals, by a byte in a pipe, which a signal handler may write.
 pub(crate) struct Sysmon {
     pipe: AtomicI32,
 }
