@@ -109,7 +109,7 @@ impl Data {
             }
             *owner = Some(current.waiter());
             // SAFETY: the waiter was stored under the lock, which `commit` owns and releases. The
-            // thread that takes it out, under that lock, wakes it, once.
+            // thread that takes the waiter out, under that lock, wakes it once.
             unsafe {
                 current.park(
                     move || {

@@ -70,8 +70,8 @@ pub struct GoroutineInfo {
     /// The id of the goroutine that a plain thread started and from which this one descends.
     #[doc(hidden)]
     pub root: GoroutineId,
-    /// The number of its bubble, or 0 if it is in none; and whether it waits for a lock that a
-    /// goroutine outside the bubble may hold.
+    /// The number of the goroutine's bubble, or 0 if it is in none; and whether the goroutine waits
+    /// for a lock that a goroutine outside the bubble may hold.
     #[doc(hidden)]
     pub bubble: (u32, bool),
     /// Whether a timer has started it. `spawned_at` is then where the timer was armed.

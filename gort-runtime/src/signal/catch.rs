@@ -19,8 +19,8 @@
 //!   The signal stays blocked until the handler returns. The action that then handles it is the
 //!   former one, which was restored first.
 //!
-//! Another part of the program may install this handler again after it was released, because it has
-//! kept the result of `sigaction`. Then the handler removes itself.
+//! Another part of the program may have kept the result of `sigaction`, and may install this
+//! handler again after the signal was released. Then the handler removes itself.
 
 use super::{ALL_BUT_FAULTS, bit, mask, start};
 use crate::os::{self, SignalAction};

@@ -1,10 +1,11 @@
 //! Signals that were blocked when the runtime started: sysmon's thread unblocks those that are
 //! caught.
 //!
-//! Any thread that does not block a signal can handle it if it is sent to the process. All threads
-//! of the runtime begin with the mask of the thread that started it. If that mask blocks a signal,
-//! no thread would ever handle it. Therefore sysmon, which runs no user code, unblocks the signal
-//! while it is caught, and blocks it again afterwards. Go has a thread for that (`ensureSigM`).
+//! If a signal is sent to the process, any thread that does not block the signal can handle it. All
+//! threads of the runtime begin with the mask of the thread that started it. If that mask blocks a
+//! signal, no thread would ever handle it. Therefore sysmon, which runs no user code, unblocks the
+//! signal while it is caught, and blocks it again afterwards. Go has a thread for that
+//! (`ensureSigM`).
 //!
 //! # Why no signal gets through after its release
 //! A thread that releases a signal first removes it from `WANTED`, and restores the former action

@@ -81,7 +81,7 @@ impl Select {
         }
     }
 
-    /// Accesses the record as the select does when it creates it or lets go of it.
+    /// Accesses the record as the select does when it creates the record or lets go of it.
     fn write_record(&self) {
         // SAFETY: loom checks the access.
         self.record.with_mut(|record| unsafe { *record += 1 });
