@@ -436,7 +436,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stand_in_the_order_of_their_numbers() {
+    fn words_are_in_the_order_of_their_numbers() {
         for (i, (word, _)) in WORDS.iter().enumerate() {
             assert_eq!(*word as usize, i + 1);
         }

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_elf_file_is_refused() {
+    fn a_file_that_is_not_elf_is_refused() {
         for path in ["/proc/self/status", "/dev/null", "/no-such-file"] {
             assert!(Elf::open(Path::new(path)).is_err(), "{path}");
         }

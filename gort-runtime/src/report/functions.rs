@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_users_functions_are_told_from_ours_and_stds_by_file_or_else_by_name() {
+    fn the_users_functions_are_recognised_by_their_file_or_else_by_their_name() {
         for (file, expected) in [
             ("/rustc/0123/library/core/src/panic.rs", false),
             ("/x/lib/rustlib/src/rust/library/std/src/panic.rs", false),

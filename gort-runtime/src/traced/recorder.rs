@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_log_that_others_can_be_told_from_shares_a_time() {
+    fn only_a_log_with_a_unique_number_shares_a_time() {
         for (m, shares) in [(None, false), (Some(0), true), (Some(0x7fff), false)] {
             let recorder = Recorder::new(m);
             assert_eq!(recorder.switched_at(), None);

@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_says_again_what_it_was_made_of() {
+    fn a_seed_decodes_to_the_plan_that_it_was_made_from() {
         let plans = [
             Plan::Random(0x123_4567_89AB),
             Plan::Pct {
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invented_seed_stands_for_no_schedule() {
+    fn a_made_up_seed_identifies_no_schedule() {
         for seed in [0, 7, u64::from(u32::MAX), 1 << 59, u64::MAX] {
             assert_eq!(Plan::of(seed), None);
         }
