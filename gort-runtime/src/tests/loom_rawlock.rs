@@ -1,13 +1,16 @@
 //! Models of the release of a `RawLock` without a locked instruction (`base/rawlock.rs`).
 //!
 //! Two or three threads take the lock and change a cell that loom watches. If two hold the lock at
-//! once, the cell's accesses have no order between them, and the model fails. If a wake-up is lost,
-//! a thread sleeps for ever, and loom reports a deadlock. Threads do not spin before they sleep.
+//! the same time, the cell's accesses have no order between them, and the model fails. If a wake-up
+//! is lost, a thread sleeps for ever, and loom reports a deadlock. Threads do not spin before they
+//! sleep.
 //!
-//! In `start_up_*` a third thread takes `FENCELESS` away while the others use the lock.
+//! Most models first remove `FENCELESS` from the count of sleepers, as start-up does where
+//! membarrier works. In the last but one, a third thread removes it while the others use the lock.
+//! In the last one, it stays.
 //!
-//! `tests/mutants.toml` has mutations of the file, under ids that begin with `rawlock`. Each makes a
-//! model fail.
+//! `tests/mutants.toml` has mutations of that file, under ids that begin with `rawlock`. Each of
+//! them makes a model fail.
 
 use super::{explore, explore_further};
 use crate::base::lockrank::Rank;
