@@ -72,7 +72,7 @@ pub fn on_1_2_and_8_procs(test: &'static str, body: fn()) {
 /// Panics if one of the processes fails or hangs.
 pub fn on_1_2_and_8_procs_with(test: &'static str, vars: &[(&str, &str)], body: fn()) {
     if cfg!(miri) {
-        // In this mode no processes are started.
+        // Under Miri no processes can be started.
         return gort::runtime::run(body);
     }
     match role().as_deref() {
@@ -283,7 +283,7 @@ pub fn settle() {
         if busy.is_none() && listed == num_goroutines() && waits == waits_before {
             return;
         }
-        assert!(Instant::now() < until, "does not come to rest: {busy:?}");
+        assert!(Instant::now() < until, "the other goroutines do not all park: {busy:?}");
         waits_before = waits;
         gort::yield_now();
     }

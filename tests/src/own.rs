@@ -20,20 +20,20 @@ pub const SHARED: &str = "GORT_TESTS_SHARED";
 pub fn own<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     let mut builder = Builder::new();
     if env::var_os(SHARED).is_some() {
-        end_some_day();
+        exit_after_20_s();
     } else {
         builder = builder.own_thread_locals();
     }
     builder.spawn(f).expect("a stack")
 }
 
-/// Ends a control run that hangs, which is one of the ways to go wrong.
-fn end_some_day() {
+/// Ends a control run after 20 seconds, because hanging is one of the ways in which it can go wrong.
+fn exit_after_20_s() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
         thread::spawn(|| {
             thread::sleep(Duration::from_secs(20));
-            eprintln!("does not end");
+            eprintln!("the control run hangs");
             process::exit(1);
         });
     });
@@ -81,7 +81,8 @@ impl Meeting {
         }
     }
 
-    /// Joins the meeting, and calls `meanwhile` until all have come or one has failed.
+    /// Joins the meeting, and calls `meanwhile` until all have come or a goroutine has
+    /// panicked.
     pub fn join(&self, meanwhile: impl Fn()) {
         self.here.fetch_add(1, SeqCst);
         while self.here.load(SeqCst) < self.expected && !FAILED.load(SeqCst) {

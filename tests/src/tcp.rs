@@ -1,4 +1,4 @@
-//! Connections of the loopback interface.
+//! Connections over the loopback interface.
 
 use gort::net::{TcpListener, TcpStream};
 use std::net::SocketAddr;

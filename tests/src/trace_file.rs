@@ -3,7 +3,8 @@
 //!
 //! Like a viewer, it accepts fields and packets in any order and skips those that it does not know.
 //! It panics on a broken packet (unless that is the last one and was cut off), an event on a track
-//! that was not declared, a number of a text that was not defined, and an end without a beginning.
+//! that was not declared, a reference to a text that was not defined, and an end without a
+//! beginning.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -83,7 +84,7 @@ fn fields(mut bytes: &[u8]) -> Vec<(u64, Field<'_>)> {
 }
 
 /// The annotations of an event: values by names.
-pub type Says = BTreeMap<String, String>;
+pub type Annotations = BTreeMap<String, String>;
 
 /// A track of a trace.
 #[derive(Clone, Debug, Default)]
@@ -108,8 +109,8 @@ pub struct Slice {
     /// The number of slices around it.
     pub depth: usize,
     /// Its annotations.
-    pub says: Says,
-    /// The arrows that end here.
+    pub annotations: Annotations,
+    /// The arrows that end where the slice begins.
     pub arrows: Vec<u64>,
 }
 
@@ -123,7 +124,7 @@ pub struct Instant {
     /// The time, in nanoseconds.
     pub time: u64,
     /// Its annotations.
-    pub says: Says,
+    pub annotations: Annotations,
     /// The arrows that begin here.
     pub arrows: Vec<u64>,
 }
@@ -149,7 +150,7 @@ struct Event {
     kind: u64,
     track: u64,
     name: String,
-    says: Says,
+    annotations: Annotations,
     from: Vec<u64>,
     to: Vec<u64>,
 }
@@ -199,18 +200,18 @@ impl Trace {
                 11 => event = Some(field.bytes()),
                 12 => defined = Some(field.bytes()),
                 13 => flags = field.number(),
-                58 => panic!("another clock than the default one"),
+                58 => panic!("a clock other than the default one"),
                 60 => track = Some(field.bytes()),
                 _ => {}
             }
         }
-        let sequence = sequence.expect("a packet of no sequence");
+        let sequence = sequence.expect("a packet without a sequence");
         if flags & 1 != 0 {
             texts.insert(sequence, Texts::default());
         }
         let texts = texts
             .get_mut(&sequence)
-            .expect("a sequence that begins in the middle");
+            .expect("a sequence whose first packet does not clear the texts");
         for (number, field) in defined.map(fields).unwrap_or_default() {
             let table = match number {
                 2 => 0,
@@ -232,7 +233,7 @@ impl Trace {
             self.declare(track);
         }
         if let Some(event) = event {
-            assert!(flags & 2 != 0, "uses texts that a viewer would not know");
+            assert!(flags & 2 != 0, "an event that a viewer would skip: it does not say that it needs the earlier texts");
             events.push(decode_event(time, event, texts));
         }
     }
@@ -261,7 +262,7 @@ impl Trace {
             let track = event.track;
             assert!(
                 self.tracks.contains_key(&track),
-                "on a track that is none: {event:?}"
+                "on a track that was not declared: {event:?}"
             );
             let stack = open.entry(track).or_default();
             match event.kind {
@@ -278,7 +279,7 @@ impl Trace {
                         begin: event.time,
                         end: None,
                         depth,
-                        says: event.says,
+                        annotations: event.annotations,
                         arrows: event.to,
                     });
                 }
@@ -292,7 +293,7 @@ impl Trace {
                     track,
                     name: event.name,
                     time: event.time,
-                    says: event.says,
+                    annotations: event.annotations,
                     arrows: event.from,
                 }),
                 other => panic!("an event of type {other}"),
@@ -357,7 +358,7 @@ fn decode_event(time: u64, bytes: &[u8], texts: &Texts) -> Event {
         kind: 0,
         track: 0,
         name: String::new(),
-        says: Says::new(),
+        annotations: Annotations::new(),
         from: Vec::new(),
         to: Vec::new(),
     };
@@ -374,7 +375,7 @@ fn decode_event(time: u64, bytes: &[u8], texts: &Texts) -> Event {
                         other => panic!("a value of kind {other}"),
                     }
                 }
-                event.says.insert(key, value);
+                event.annotations.insert(key, value);
             }
             9 => event.kind = field.number(),
             10 => event.name = look_up(0, field.number()),
@@ -393,8 +394,8 @@ fn decode_event(time: u64, bytes: &[u8], texts: &Texts) -> Event {
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Returns a path for a file that does not exist yet. The file's name says which test it is
-    /// for.
+    /// Returns a path for a file that does not exist yet. `name`, the test's, is part of the file's
+    /// name.
     #[must_use]
     pub fn new(name: &str) -> Self {
         let file = format!("gort-trace-{name}-{}.pftrace", process::id());

@@ -42,7 +42,7 @@ fn id(trace: &Trace, track: u64) -> u64 {
 }
 
 fn is_state(slice: &Slice) -> bool {
-    slice.name == "running" || slice.name == "runnable" || slice.says.contains_key("at")
+    slice.name == "running" || slice.name == "runnable" || slice.annotations.contains_key("at")
 }
 
 /// Checks what holds for every complete trace in which nothing was lost.
@@ -96,8 +96,8 @@ fn check_wakes(trace: &Trace) {
     }
     let goroutines = goroutines(trace);
     for wake in trace.wakes() {
-        let track = goroutines[&wake.says["goroutine"]];
-        let says = |key: &str| wake.says[key].clone();
+        let track = goroutines[&wake.annotations["goroutine"]];
+        let says = |key: &str| wake.annotations[key].clone();
         assert!(!says("waker").is_empty());
         assert!(
             trace.tracks[&track].name.starts_with(&says("woken")),
@@ -106,7 +106,7 @@ fn check_wakes(trace: &Trace) {
         let states = trace.on(track);
         let waited = states.iter().find(|slice| slice.end == Some(wake.time));
         assert!(
-            waited.is_some_and(|slice| slice.says.contains_key("at")),
+            waited.is_some_and(|slice| slice.annotations.contains_key("at")),
             "{wake:?} {waited:?}"
         );
         let [arrow] = wake.arrows[..] else {
@@ -154,9 +154,9 @@ fn lines(trace: &Trace, track: u64) -> Vec<(String, String)> {
     let waits = trace
         .on(track)
         .into_iter()
-        .filter(|slice| slice.says.contains_key("at"));
+        .filter(|slice| slice.annotations.contains_key("at"));
     waits
-        .map(|slice| (slice.name.clone(), line(&slice.says["at"])))
+        .map(|slice| (slice.name.clone(), line(&slice.annotations["at"])))
         .collect()
 }
 
@@ -196,16 +196,16 @@ claims! {
         let counts = counts.0.lock().unwrap();
         let mut wakes: BTreeMap<String, usize> = BTreeMap::new();
         for wake in trace.wakes() {
-            *wakes.entry(wake.says["goroutine"].clone()).or_default() += 1;
+            *wakes.entry(wake.annotations["goroutine"].clone()).or_default() += 1;
         }
         let (mut runs_of_all, mut waits_of_all) = (0, 0);
         for i in 0..GOROUTINES {
             let track = trace.goroutine(&format!("ring{i}"));
             let [parks, resumes] = counts[&id(&trace, track)];
             let slices = trace.on(track);
-            let waits = slices.iter().filter(|slice| slice.says.contains_key("at")).count();
+            let waits = slices.iter().filter(|slice| slice.annotations.contains_key("at")).count();
             // The hook also counts yielding and losing the P as parks.
-            let queues = |slice: &&&Slice| slice.name == "runnable" && slice.says.contains_key("reason");
+            let queues = |slice: &&&Slice| slice.name == "runnable" && slice.annotations.contains_key("reason");
             let queued = slices.iter().filter(queues).count();
             assert_eq!((waits + queued) as u64, parks, "{i}");
             let runs = slices.iter().filter(|slice| slice.name == "running").count();
@@ -245,7 +245,7 @@ claims! {
             let waits = lines(&trace, *track);
             assert!(waits.contains(&(reason.into(), line(place))), "{waits:?} {place}");
         }
-        assert!(trace.wakes().iter().any(|wake| wake.says["waker"] == "timer"));
+        assert!(trace.wakes().iter().any(|wake| wake.annotations["waker"] == "timer"));
     }
 
     fn a_goroutine_parked_before_the_trace_is_in_it_even_if_it_never_runs() {
@@ -267,8 +267,8 @@ claims! {
             assert_eq!(slices.len(), 1, "{slices:?}");
             assert!(slices[0].name.contains(reason) || reason == "mutex lock", "{slices:?}");
             let place = format!("trace.rs:{}:", first + i as u32);
-            assert!(slices[0].says["at"].contains(&place), "{slices:?}");
-            assert!(slices[0].says["started at"].contains(&place), "{slices:?}");
+            assert!(slices[0].annotations["at"].contains(&place), "{slices:?}");
+            assert!(slices[0].annotations["started at"].contains(&place), "{slices:?}");
         }
         drop((held, tx));
         let [receives, locks, sleeps] = waiting;
@@ -287,8 +287,8 @@ claims! {
         let trace = traced("first", || tx.send(1).unwrap());
         let woken = receiver.join().unwrap();
         let wakes = trace.wakes();
-        let wake = wakes.iter().find(|wake| wake.says["goroutine"] == woken).unwrap();
-        assert_eq!(wake.says["waker"].split(' ').next(), Some(&*waker), "{wake:?}");
+        let wake = wakes.iter().find(|wake| wake.annotations["goroutine"] == woken).unwrap();
+        assert_eq!(wake.annotations["waker"].split(' ').next(), Some(&*waker), "{wake:?}");
         assert_eq!(id(&trace, wake.track).to_string(), waker);
     }
 
@@ -394,7 +394,7 @@ claims! {
             client.read_exact(&mut [0]).unwrap();
             server.join().unwrap();
         });
-        let wakers: Vec<_> = trace.wakes().iter().map(|wake| wake.says["waker"].clone()).collect();
+        let wakers: Vec<_> = trace.wakes().iter().map(|wake| wake.annotations["waker"].clone()).collect();
         assert!(wakers.iter().any(|waker| waker.starts_with("thread ")), "{wakers:?}");
         assert!(wakers.iter().any(|waker| waker == "network"), "{wakers:?}");
     }

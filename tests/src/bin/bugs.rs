@@ -1,6 +1,7 @@
-//! `bugs [FILE]`: prints how many schedules it takes to find each bug of `gort_tests::bugs`, beside
-//! 10,000 plain runs, as a table. In FILE it replaces the lines between the two comments that name
-//! this command.
+//! `bugs [FILE]`: prints a table of how many schedules it takes to find each bug of
+//! `gort_tests::bugs`, with each strategy, and how many plain runs it takes (at most 10,000). With
+//! FILE, the table goes into that file, between the comment that names this command and the next
+//! one.
 
 use gort::explore::{Options, Strategy};
 use gort_tests::bugs::{self, Bug};
@@ -12,7 +13,7 @@ const BEGIN: &str =
     "<!-- by `cargo run --release -p gort-tests --bin bugs gort/src/guide/exploring.md` -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// Returns how many schedules it takes, of a thousand.
+/// Returns how many schedules it takes to find the bug, or a dash if a thousand do not find it.
 fn schedules(bug: &Bug, options: Options) -> String {
     match options.run(bug.broken) {
         Ok(_) => "–".to_owned(),
@@ -20,8 +21,8 @@ fn schedules(bug: &Bug, options: Options) -> String {
     }
 }
 
-/// Runs the bug like any program, in a bubble, which detects that all are stuck. Returns how many
-/// runs it takes until one fails.
+/// Runs the broken program without exploring, until a run fails. Each run is in a bubble, because a
+/// bubble panics if all its goroutines are stuck. Returns how many runs it takes, or a dash.
 fn plain_runs(bug: &Bug) -> String {
     let broken = bug.broken;
     let fails = |_: &u32| gort::recover(|| gort::synctest::run(broken)).is_err();
@@ -69,7 +70,7 @@ fn main() {
     let Some((head, (_, tail))) =
         parts.and_then(|(head, rest)| Some((head, rest.split_once(END)?)))
     else {
-        eprintln!("{file} has no place for the table");
+        eprintln!("{file} does not have the two comments that enclose the table");
         std::process::exit(1);
     };
     if let Err(e) = fs::write(&file, format!("{head}{BEGIN}{table}{END}{tail}")) {

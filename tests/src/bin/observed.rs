@@ -1,5 +1,5 @@
-//! Programs that a test watches from outside: `observed NAME`. Each prints `ready` on standard
-//! output when it is in the state that its name says.
+//! Programs that a test watches from outside: `observed NAME`. A program that waits for the test
+//! prints `ready` on standard output when it is in the state that its name says.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -121,7 +121,8 @@ fn dump_while_busy() {
     }
 }
 
-/// Runs goroutines that select among channels that are always ready. Returns which arms they chose.
+/// Runs goroutines that select among channels that are always ready. Returns, in the
+/// order of the choices, each goroutine's number and the arm that it chose.
 fn choices() -> Vec<(usize, usize)> {
     let log = Arc::new(Mutex::new(Vec::new()));
     let channels: Vec<_> = (0..3).map(|_| bounded::<()>(1000)).collect();
@@ -161,8 +162,8 @@ fn spin_here(spins: &AtomicBool) {
     }
 }
 
-/// Starts goroutines that wait and one that runs, and sleeps. Any process may look at the
-/// goroutines.
+/// Starts goroutines that wait and one that runs, and sleeps. Allows every process to attach a
+/// debugger to this one.
 fn to_be_debugged() {
     static SPINS: AtomicBool = AtomicBool::new(false);
     // SAFETY: the call takes no pointers.

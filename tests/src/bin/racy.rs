@@ -11,8 +11,8 @@ unsafe impl Sync for Counter {}
 
 static COUNTER: Counter = Counter(UnsafeCell::new(0));
 
-/// Neither goroutine may begin after the other has ended: an end and a later start might be
-/// ordered.
+/// Both goroutines wait here before they count. If one began after the other had ended, something
+/// might order its start after that end, and there would be no race.
 static BOTH: Barrier = Barrier::new(2);
 
 fn count() {

@@ -68,8 +68,8 @@ fn wait_for_signal() {
     assert_eq!(unsafe { libc::sigwait(&raw const set, &raw mut signal) }, 0);
 }
 
-/// Runs `n` goroutines in a ring. One passes a token on `hops` times in all, and the others are
-/// parked.
+/// Runs `n` goroutines in a ring, which pass a token on `hops` times in all. All goroutines that do
+/// not have the token are parked.
 fn ring(n: usize, hops: usize) {
     let (done, ended) = bounded(0);
     let channels: Vec<_> = (0..n).map(|_| bounded::<usize>(0)).collect();
@@ -259,8 +259,8 @@ fn main() {
             let (flag, cond) = &*shared;
             let mut set = flag.lock();
             loop {
-                // The goroutine that sets the flag does not notify, and the first look is too
-                // early.
+                // The wait begins without a look at the flag, and the goroutine that sets the flag
+                // does not notify.
                 set = cond.wait(set);
                 if *set {
                     break;
@@ -384,7 +384,8 @@ fn main() {
             let (tx, rx) = bounded(0);
             go!(move || {
                 let _lock = gort::lock_os_thread();
-                // The goroutine's thread sleeps, and is woken only for this goroutine.
+                // During the sleep the goroutine's thread sleeps too, and is woken only for this
+                // goroutine.
                 sleep(Duration::from_millis(1));
                 gort::blocking(|| thread::sleep(pause));
                 tx.send("woken").unwrap();
@@ -414,7 +415,7 @@ fn main() {
         "woken-by-another-process" => {
             let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
             let port = listener.local_addr().unwrap().port();
-            // This is not a thread, because a thread could wake any goroutine.
+            // The client is a process and not a thread, because a thread could wake any goroutine.
             let mut other = std::process::Command::new(env::current_exe().unwrap())
                 .args(["connects", &port.to_string()])
                 .spawn()

@@ -24,8 +24,9 @@ fn kill(signal: i32) {
     assert_eq!(sent, 0);
 }
 
-/// Returns whether this process handles, ignores or blocks a signal: `SigCgt`, `SigIgn`, `SigBlk`.
-fn says(line: &str, signal: Signal) -> bool {
+/// Returns whether the `line` of this process' status that lists the handled, ignored or blocked
+/// signals (`SigCgt`, `SigIgn`, `SigBlk`) contains `signal`.
+fn status_lists(line: &str, signal: Signal) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let found = status.lines().find_map(|l| l.strip_prefix(line)).unwrap();
     let bits = u64::from_str_radix(found.trim_start_matches(':').trim(), 16).unwrap();
@@ -81,24 +82,24 @@ fn twice() {
 }
 
 fn ignored_again(signal: Signal) {
-    assert!(says("SigIgn", signal));
+    assert!(status_lists("SigIgn", signal));
     println!("ready");
     // The signal is sent while it is ignored. There is nothing to wait for, so this shows only that
     // nothing bad happens.
     kill(signal.number());
     let signals = notify(&[signal]);
-    assert!(!says("SigIgn", signal));
+    assert!(!status_lists("SigIgn", signal));
     kill(signal.number());
     assert_eq!(signals.recv(), Ok(signal));
     drop(signals);
-    assert!(says("SigIgn", signal) && !says("SigCgt", signal));
+    assert!(status_lists("SigIgn", signal) && !status_lists("SigCgt", signal));
     kill(signal.number());
     println!("still here");
 }
 
 fn blocked_again() {
     let signal = Signal::SIGUSR1;
-    assert!(says("SigBlk", signal));
+    assert!(status_lists("SigBlk", signal));
     println!("ready");
     for _ in 0..100 {
         let signals = notify(&[signal]);
@@ -110,8 +111,8 @@ fn blocked_again() {
         let signals = notify(&[signal]);
         assert_eq!(signals.recv(), Ok(signal));
     }
-    assert!(says("SigBlk", signal) && !says("SigCgt", signal));
-    // New threads start like the others.
+    assert!(status_lists("SigBlk", signal) && !status_lists("SigCgt", signal));
+    // New threads have the signal blocked, like the others.
     let (tx, rx) = bounded(0);
     for _ in 0..8 {
         go!(clone [tx]; { gort::blocking(|| thread::sleep(20 * MS)); tx.send(()).unwrap() });
@@ -224,7 +225,7 @@ fn main() {
             drop(Command::new("sleep").arg("0.1").spawn().unwrap());
             deadlock();
         }
-        // Deadlocks, and states that are none.
+        // Deadlocks, and states that are no deadlock.
         "waits for a signal" => {
             let signals = notify(&[Signal::SIGUSR1]);
             println!("ready");
@@ -242,7 +243,7 @@ fn main() {
         "waits for a context" => {
             let (ctx, _cancel) = notify_context(&Context::background(), &[Signal::SIGUSR1]);
             let (tx, rx) = bounded(0);
-            // Only the signal starts it.
+            // Only the signal starts this function.
             ctx.after_func(move || tx.send(()).unwrap());
             println!("ready");
             rx.recv().unwrap();
@@ -278,7 +279,7 @@ fn main() {
         }
         "deadlock after a context's end" => {
             let (ctx, _cancel) = notify_context(&Context::background(), &[Signal::SIGUSR1]);
-            // Only the goroutine that cannot run waits for it.
+            // Main polls, so no goroutine waits for the context.
             println!("ready");
             while ctx.err().is_none() {
                 sleep(MS);

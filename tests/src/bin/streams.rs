@@ -1,7 +1,7 @@
-//! What tests do with the standard streams: `streams WHAT`.
+//! Programs that use the standard streams: `streams WHAT`.
 //!
-//! It is a process of its own, because the streams belong to the process. It prints on standard
-//! error when the test may look or continue.
+//! Each is a process of its own, because the streams belong to the process. It prints a line on
+//! standard error when the test may look or continue.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -41,7 +41,7 @@ fn line() {
     println!("{:?}", reader.join().unwrap().unwrap());
 }
 
-/// Reads all there is, and then the end as often as it is asked.
+/// Reads to the end of the input, and then three more times.
 fn all() {
     let mut bytes = Vec::new();
     stdin().read_to_end(&mut bytes).unwrap();
@@ -69,14 +69,14 @@ fn shared() {
     println!("{sum} lines");
 }
 
-/// Ends while a goroutine waits.
+/// Returns from main while a goroutine waits for input.
 fn abandoned() {
     go!(|| drop(stdin().lines().next()));
     until_waiting(WaitReason::IoWait, 1);
     println!("main has ended");
 }
 
-/// Waits for ever on both sides.
+/// One goroutine waits for input for ever, and another one for room in the output.
 fn stuck() {
     go!(|| drop(stdin().lock().fill_buf().map(<[u8]>::len)));
     go!(|| loop {
@@ -98,7 +98,8 @@ fn terminal() {
     writeln!(stdout(), "{line} from a terminal: {is}").unwrap();
 }
 
-/// Eight goroutines and a plain thread write lines. No line is read before all have to wait.
+/// Eight goroutines and then a plain thread write lines. The test reads nothing before the pipe is
+/// full and all the goroutines wait.
 fn writers() {
     let lines = env::args().nth(2).unwrap().parse().unwrap();
     let mut writers: Vec<_> = (0..8)
@@ -141,7 +142,7 @@ fn order() {
     write!(stdout(), "rest").unwrap();
 }
 
-/// Prints the error of a write.
+/// Writes until a write fails, and prints the error and whether the next write fails with the same.
 fn error() {
     let error = loop {
         if let Err(e) = stdout().write_all(b"a line\n") {
@@ -153,7 +154,7 @@ fn error() {
     assert_ne!(error.kind(), ErrorKind::WouldBlock);
 }
 
-/// Connects this often, and keeps the connections until its input ends.
+/// `streams clients ADDRESS COUNT`: makes that many connections, and keeps them until the input ends.
 fn clients() {
     let args: Vec<_> = env::args().skip(2).collect();
     let count: u64 = args[1].parse().unwrap();

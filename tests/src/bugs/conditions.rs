@@ -7,7 +7,7 @@ use gort::sync::{Condvar, Notify};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// A place that is filled, and a condition variable for a goroutine that waits for this.
+/// A place that one goroutine fills, and a condition variable for another one that waits for that.
 #[derive(Debug, Default)]
 struct Filled {
     full: Mutex<bool>,
@@ -62,7 +62,7 @@ fn two_and_two(notifies_all: bool) {
     all.wait();
 }
 
-/// Two goroutines take one value each, and one brings both.
+/// Two goroutines take one value each, and this one brings both.
 fn two_take(looks_again: bool) {
     let (queue, filled) = (
         Arc::new(Mutex::new(VecDeque::new())),

@@ -49,7 +49,7 @@ fn philosophers(last_is_left_handed: bool) {
     all.wait();
 }
 
-/// Two goroutines find no value, and make one.
+/// Two goroutines find no value, and each makes one.
 fn made_twice(looks_again: bool) {
     let cache = Arc::new(RwLock::new(None));
     let made = Arc::new(Mutex::new(0));
@@ -108,7 +108,8 @@ pub(super) const BUGS: &[Bug] = &[
             let writer = go!(clone [lock]; { *lock.write() += 1; });
             {
                 let first = lock.read();
-                // Behind the writer, if the writer has come in between and waits for `first`.
+                // This waits behind the writer, if the writer has come in between and waits until
+                // `first` is dropped.
                 assert_eq!(*lock.read(), *first);
             }
             writer.join().unwrap();

@@ -1,4 +1,4 @@
-//! Bugs with shared data: looked at and changed at two moments.
+//! Bugs with shared data that a goroutine reads at one moment and changes at another.
 
 use super::Bug;
 use gort::explore::FailureKind::Panic;
@@ -14,7 +14,7 @@ struct Pool {
     value: u32,
 }
 
-/// One goroutine still writes into a slot that it has lost, and another one has the slot now.
+/// A goroutine writes into a slot that it has lost, and that another goroutine has now.
 fn slot_is_used_again(asks_again: bool) {
     let pool = Arc::new(Mutex::new(Pool::default()));
     let mine = {
@@ -44,7 +44,7 @@ fn slot_is_used_again(asks_again: bool) {
     assert_eq!(pool.lock().value, 2, "somebody else's slot");
 }
 
-/// A goroutine that finds it not ready makes it, under the lock.
+/// Two goroutines need a value. One that finds it not ready makes it, under the lock.
 fn double_checked(flag_first: bool) {
     let ready = Arc::new(AtomicBool::new(false));
     let place = Arc::new(Mutex::new(None));

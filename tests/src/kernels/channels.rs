@@ -13,7 +13,7 @@ pub(super) const ALONE: &[Kernel] = &[
         broken: || {
             let wake = Chan::new(1);
             wake.send(());
-            // `start` sends as well, and its receiver comes after that.
+            // In the original this is in `start`, which starts the receiver only afterwards.
             wake.send(());
             go!(clone [wake]; { wake.recv(); });
         },
@@ -100,7 +100,7 @@ pub(super) const ALONE: &[Kernel] = &[
         fixed: || {
             let (progress, watched) = bounded(0);
             go!(move || {
-                // It also ends when no watcher is left.
+                // This also ends when no watcher is left.
                 (0..10).all(|percent| progress.send(percent).is_ok())
             });
             for percent in &watched {
@@ -187,7 +187,7 @@ pub(super) const ALONE: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "the second stop waits for a worker that only one stops",
+        name: "the second stop waits for a worker that has already stopped",
         outcome: Stuck(&["chan send"]),
         broken: || {
             let stop = Chan::new(0);
@@ -226,7 +226,7 @@ pub(super) const ALONE: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "a loop over a ticker's ticks whose ticker is stopped",
+        name: "a loop over the ticks of a ticker that has been stopped",
         outcome: Leaks(&["select"]),
         broken: || {
             let ticker = Ticker::new(Duration::from_millis(1));

@@ -44,7 +44,7 @@ pub(super) const MISSED: &[Kernel] = &[
         broken: || {
             let (queue, events) = (queue(), Chan::new(0));
             go!(clone [queue, events]; {
-                // The events have no watcher: the reader waits for the notification.
+                // No goroutine receives events: the reader waits for the notification first.
                 events.send(());
                 queue.0.lock().push(1);
                 queue.1.notify_one();

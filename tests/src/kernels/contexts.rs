@@ -18,7 +18,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
             });
             results.recv();
             cancel.cancel();
-            // The sender is late.
+            // The sender still has a value to send.
             assert!(ctx.err().is_some());
         },
         fixed: || {
@@ -51,11 +51,11 @@ pub(super) const CANCELLED: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "grpc#862 the connection is closed, and its context is another one",
+        name: "grpc#862 closing the connection cancels another context than its loop watches",
         outcome: Leaks(&["select"]),
         broken: || {
             let (_dialed, cancel) = Context::background().with_cancel();
-            // This context is not derived from the other one.
+            // The loop watches this context, which is not derived from the other one.
             let (own, _cancel) = Context::background().with_cancel();
             let retry = Chan::<()>::new(0);
             go!(clone [own, retry]; {
@@ -111,7 +111,7 @@ pub(super) const CANCELLED: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "moby#33781 a probe that has timed out tells its result",
+        name: "moby#33781 a probe that has timed out sends its result",
         outcome: Leaks(&["chan send"]),
         broken: || {
             let (stop, results, late) = (Chan::<()>::new(0), Chan::new(0), Chan::<()>::new(0));

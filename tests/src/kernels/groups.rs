@@ -1,4 +1,5 @@
-//! Kernels with wait groups: a member that is counted does not report, or is counted too late.
+//! Kernels with wait groups: a member that is counted does not call `done`, or a member is counted
+//! too late.
 
 use super::Outcome::{Leaks, Stuck};
 use super::{Chan, Kernel};

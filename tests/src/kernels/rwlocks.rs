@@ -1,5 +1,5 @@
-//! Kernels of reader, writer, reader: a waiting writer keeps new readers out, and the second reader
-//! is the goroutine of the first.
+//! Kernels of reader, writer, reader: a waiting writer keeps new readers out, and the goroutine that
+//! reads wants to read again.
 
 use super::Kernel;
 use super::Outcome::{Leaks, Stuck};
@@ -8,7 +8,8 @@ use gort::prelude::*;
 use gort::sync::RwLock;
 use std::sync::Arc;
 
-/// Starts a writer that writes once, and that waits now if there is a reader.
+/// Starts a writer that writes once. When this returns, the writer has written, or waits for a
+/// reader.
 fn write(lock: &Arc<RwLock<u32>>) -> JoinHandle<()> {
     let lock = lock.clone();
     let writer = spawn(move || *lock.write() += 1);
@@ -42,7 +43,7 @@ fn readers_read_twice(n: usize) {
     drop(writer);
 }
 
-/// Does the same with the lock taken once.
+/// Does the same, except that each goroutine releases the lock before it reads again.
 fn readers_read_once(n: usize) {
     let lock = Arc::new(RwLock::new(1));
     let all = WaitGroup::new();
