@@ -1,4 +1,5 @@
-//! What the tests of libraries share. Their goroutines have thread-locals of their own.
+//! Helpers for the tests of libraries. The goroutines of these tests have thread-locals of their
+//! own.
 //!
 //! The test of each library is a program whose goroutines hold something of the library over waits.
 //! It runs with 1, 2 and 8 Ps, and each goroutine changes threads whenever it waits. With
@@ -24,7 +25,7 @@ impl Meeting {
         Self(gort_tests::own::Meeting::of(n))
     }
 
-    /// Waits until all have come, or one has failed.
+    /// Joins the meeting, and waits until all have come or a goroutine has panicked.
     pub fn join(&self) {
         self.0.join(|| sleep(Duration::from_millis(1)));
     }

@@ -98,8 +98,8 @@ fn log() {
     assert_eq!(got, (0..100).collect::<Vec<_>>());
 }
 
-/// Works: computations run on rayon's threads. Announce the call, so that another goroutine gets
-/// the P during the call.
+/// Works: computations run on rayon's threads. Make the call inside `blocking`, so that another
+/// goroutine gets the P during the call.
 #[gort::test]
 fn rayon() {
     let sums: Vec<_> = (0..10_u64)

@@ -6,13 +6,14 @@
 //! parked own|shared pairs
 //! ```
 //!
-//! With the feature `on-thread` the allocator is wrapped in `gort::alloc::OnThread`. `pairs`
-//! measures the ns for 64 bytes that one goroutine allocates and frees at once: the least of 5,000
-//! short rounds.
+//! With the feature `on-thread` the allocator is wrapped in `gort::alloc::OnThread`.
 //!
-//! `strings`: before it parks, each goroutine has formatted 60 strings of up to 1 kB, kept them
-//! until the last, and freed them. What remains is what the allocator keeps for what it takes to be
-//! a thread.
+//! `strings`: before it parks, each goroutine formats 60 strings of up to 1 kB, and frees them when
+//! all are formatted. What remains is the cache that the allocator keeps for the goroutine, as it
+//! would for a thread.
+//!
+//! `pairs` measures time instead: how many nanoseconds one goroutine needs to allocate 64 bytes and
+//! free them at once. It prints the least of 5,000 short rounds.
 
 use gort::prelude::*;
 use gort_libraries::{SHARED, own};
@@ -53,8 +54,8 @@ fn allocator() -> &'static str {
     }
 }
 
-/// Returns the least of 5,000 rounds, which are so short that they keep their core: ns for 64 bytes
-/// allocated and freed.
+/// Returns the nanoseconds that allocating and freeing 64 bytes takes, as the least of 5,000 rounds.
+/// The rounds are so short that in most of them the thread keeps its core.
 fn pairs() -> f64 {
     const TIMES: u32 = 1_000;
     let round = || {
@@ -100,7 +101,7 @@ fn main() {
             println!("{what}: {each:.1} ns each");
             return;
         }
-        // Allocates first what is allocated only once.
+        // The first goroutine makes the allocations that are made only once.
         let first = own(move || strings.then(format_strings));
         first.join().expect("a goroutine that ends");
         let (end, ended) = bounded::<()>(0);

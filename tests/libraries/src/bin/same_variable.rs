@@ -2,9 +2,11 @@
 //! sees the whole program.
 //!
 //! ```text
-//! same_variable own       all is right, or the status is 1
-//! same_variable shared    the same in goroutines that have the threads' thread-locals: the control, which goes wrong
+//! same_variable own       goroutines with thread-locals of their own
+//! same_variable shared    goroutines that use the threads' thread-locals: the control, which fails
 //! ```
+//!
+//! The status is 1 unless all of the counts below are 0.
 //!
 //! A library formats into a buffer that it keeps in a thread-local. The code that finds the buffer
 //! is inlined here, so the compiler may compute the buffer's address once, and use it again on the
@@ -29,16 +31,16 @@ const WAITS: usize = 300;
 /// How often the buffer was in use when a goroutine needed it. No goroutine waits while it uses the
 /// buffer.
 static BORROWED: AtomicUsize = AtomicUsize::new(0);
-/// How often the buffer was another one after a wait than before.
+/// How often a goroutine found another buffer after a wait than before it.
 static ANOTHER: AtomicUsize = AtomicUsize::new(0);
-/// How often the buffer was that of another thread than the one that ran the goroutine.
+/// How often the buffer was not that of the thread that ran the goroutine.
 static STALE: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static BUF: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Works for a while. The borrow ends before it returns.
+/// Formats into the buffer for a while. The borrow ends before this returns.
 #[inline(never)]
 fn fill(buf: &RefCell<String>, i: usize) -> usize {
     if let Ok(mut buf) = buf.try_borrow_mut() {
@@ -52,14 +54,15 @@ fn fill(buf: &RefCell<String>, i: usize) -> usize {
     std::ptr::from_ref(buf).addr()
 }
 
-/// Works as a formatting library does. Only finding the buffer is inlined, so that the compiler
-/// sees it done twice.
+/// Works as a formatting library does. Only the code that finds the buffer is inlined, so that the
+/// compiler sees this code twice in one function.
 #[inline(always)]
 fn render(i: usize) -> usize {
     BUF.with(|buf| fill(buf, i))
 }
 
-/// Returns the address at this moment. The compiler cannot use what it knows from the caller.
+/// Returns the buffer's address at this moment. The compiler cannot reuse an address that it knows
+/// from the caller.
 #[inline(never)]
 fn address() -> usize {
     black_box(BUF.with(|buf| std::ptr::from_ref(buf).addr()))

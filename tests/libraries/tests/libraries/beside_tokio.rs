@@ -41,7 +41,7 @@ moving! {
                     .into_iter()
                     .map(|handle| tokio::spawn(async move { handle.await }))
                     .collect();
-                // All of them have been polled.
+                // After this yield all tasks have been polled.
                 tokio::task::yield_now().await;
                 let before = threads();
                 drop(open);
@@ -121,7 +121,7 @@ moving! {
             .map(|_| {
                 go!(clone(runtime), move || {
                     block_on(async {
-                        // tokio's timers look for the runtime when they are made.
+                        // tokio's timers look for the entered runtime when they are made.
                         let slept = {
                             let _entered = runtime.enter();
                             tokio::time::sleep(Duration::from_micros(100))

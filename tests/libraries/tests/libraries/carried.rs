@@ -22,7 +22,7 @@ goroutine_local! {
 }
 
 thread_local! {
-    /// The value that a library reads, which knows nothing of goroutines.
+    /// The value that a library reads. The library knows nothing of goroutines.
     static REQUEST: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -60,7 +60,7 @@ fn in_span<T>(span: &Span, f: impl FnOnce() -> T) -> T {
     f()
 }
 
-/// Makes the goroutines of a run take the contents of these thread-locals along.
+/// Adds hooks that make the goroutines of a run take the contents of these thread-locals along.
 fn carrying(builder: runtime::Builder) -> runtime::Builder {
     builder
         .on_park(|_| {

@@ -37,7 +37,7 @@ moving! {
                     assert_eq!(attached(), Some(i));
                     drop(outer);
                 } else {
-                    // In the wrong order, which opentelemetry allows.
+                    // This is the wrong order, which opentelemetry allows.
                     drop(outer);
                     wait();
                     assert_eq!(attached(), Some(i + MANY));

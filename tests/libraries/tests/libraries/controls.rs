@@ -1,5 +1,5 @@
-//! Which of these programs go wrong in goroutines that use their threads' thread-locals, so that
-//! the tests can fail.
+//! Lists the programs that go wrong in goroutines that use their threads' thread-locals, and checks
+//! that they do. So these tests can fail.
 //!
 //! rayon is not among them: a goroutine that waits for a pool blocks its thread, so no other
 //! goroutine can run on that thread, and rayon leaves nothing in thread-locals between two calls.

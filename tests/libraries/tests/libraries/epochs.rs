@@ -9,8 +9,8 @@ use std::sync::atomic::{
     Ordering::{AcqRel, Acquire, SeqCst},
 };
 
-/// A node that is replaced all the time. `freed` stands for its memory, so that a fault is seen and
-/// does no harm.
+/// A node that is replaced all the time. Instead of freeing it the test sets `freed`, so that a use
+/// after the free is noticed and does no harm.
 struct Node {
     freed: Arc<AtomicBool>,
 }

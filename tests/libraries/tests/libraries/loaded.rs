@@ -134,7 +134,8 @@ fn interrupt() {
     }
 }
 
-/// Loads `n` libraries while older goroutines exist. They and younger goroutines use all of them.
+/// Loads `n` libraries while older goroutines exist. Each older goroutine then uses one of them, and
+/// younger goroutines use all.
 fn load_while_goroutines_live(library: &Path, n: usize) {
     let (born, loaded) = (
         Arc::new(Meeting::of(LIVING + 1)),
@@ -159,7 +160,8 @@ fn load_while_goroutines_live(library: &Path, n: usize) {
             .is_ok()
     );
     let all = loaded.clone();
-    // New goroutines get stacks of older ones that have ended, whose variables have changed.
+    // New goroutines get the stacks of older ones that have ended. The older ones have changed the
+    // libraries' variables there.
     let young = Meeting::of(100);
     let younger = own(move || {
         many(100, move |_| {

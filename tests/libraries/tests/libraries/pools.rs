@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-/// A goroutine that waits for the pool occupies a thread.
+/// Number of goroutines. It is small because a goroutine that waits for the pool occupies a thread.
 const MANY: usize = 100;
 
 fn pool() -> rayon::ThreadPool {

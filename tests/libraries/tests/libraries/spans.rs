@@ -1,4 +1,4 @@
-//! Tests tracing, all of whose subscribers keep the entered spans per thread.
+//! tracing. Its subscribers keep the entered spans per thread.
 
 use crate::{MANY, TIMES};
 use gort_libraries::{Meeting, many, moving, wait};
