@@ -283,7 +283,10 @@ pub fn settle() {
         if busy.is_none() && listed == num_goroutines() && waits == waits_before {
             return;
         }
-        assert!(Instant::now() < until, "the other goroutines do not all park: {busy:?}");
+        assert!(
+            Instant::now() < until,
+            "the other goroutines do not all park: {busy:?}"
+        );
         waits_before = waits;
         gort::yield_now();
     }

@@ -27,7 +27,8 @@ pub fn own<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHan
     builder.spawn(f).expect("a stack")
 }
 
-/// Ends a control run after 20 seconds, because hanging is one of the ways in which it can go wrong.
+/// Ends a control run after 20 seconds, because hanging is one of the ways in which it can go
+/// wrong.
 fn exit_after_20_s() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {

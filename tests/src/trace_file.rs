@@ -233,7 +233,10 @@ impl Trace {
             self.declare(track);
         }
         if let Some(event) = event {
-            assert!(flags & 2 != 0, "an event that a viewer would skip: it does not say that it needs the earlier texts");
+            assert!(
+                flags & 2 != 0,
+                "an event that a viewer would skip: it does not say that it needs the earlier texts"
+            );
             events.push(decode_event(time, event, texts));
         }
     }

@@ -79,7 +79,8 @@ claims! {
         assert_eq!(led, rounds);
     }
 
-    // PA: nothing cancels an exit. A goroutine that cannot wait does not count as having come.
+    // PA: nothing cancels an exit. An exiting goroutine does not wait, and is not counted as one
+    // that has come.
     fn an_exiting_goroutine_does_not_wait() {
         let barrier = Arc::new(Barrier::new(2));
         let exiting = spawn({

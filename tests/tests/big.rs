@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 fn scaled(n: usize) -> usize {
     let n = if cfg!(debug_assertions) { n / 10 } else { n };
-    // In this mode each switch is one between threads.
+    // With `migrate=always` each switch of goroutines is a switch of threads.
     if always_migrates() { n / 10 } else { n }
 }
 
@@ -24,7 +24,8 @@ fn until_alone() {
     }
 }
 
-/// Runs `n` goroutines in a row. Each passes what comes from the right to the left.
+/// Runs `n` goroutines in a row. Each receives a number from its neighbour on the right, and sends
+/// it to its neighbour on the left.
 fn chain(n: usize) {
     let (leftmost, result) = bounded(0);
     let mut left = leftmost;

@@ -13,7 +13,7 @@ use std::thread;
 
 use RecvError::{Closed, Lagged};
 
-/// Returns what a receive that does not wait returns, if there is something to return.
+/// Receives without waiting. Returns `None` if a receive would have to wait.
 fn recv_now<T: Clone>(rx: &broadcast::Receiver<T>) -> Option<Result<T, RecvError>> {
     select! { v = <-rx => Some(v), default => None }
 }

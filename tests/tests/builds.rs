@@ -1,8 +1,8 @@
 //! FT07: gort works in programs that are built differently from the tests: inside a Rust `dylib`,
 //! and with `panic = "abort"`.
 //!
-//! Their sources are in `tests/builds`. Each way has a workspace and a target folder of its own,
-//! below cargo's folder for tests' files.
+//! The programs' sources are in `tests/builds`. Each way to build has a workspace and a target
+//! folder of its own, below the folder that cargo provides for files of tests.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort_tests::{Ended, run_program};

@@ -69,7 +69,7 @@ functions! {
     PQfinish: fn(*mut Conn);
 }
 
-/// The socket of a connection. The library keeps it.
+/// The socket of a connection. The library owns it.
 struct Socket(c_int);
 
 impl AsFd for Socket {
@@ -80,7 +80,7 @@ impl AsFd for Socket {
     }
 }
 
-/// A connection whose waits park.
+/// A connection to the server. Its methods park the goroutine when they have to wait.
 struct Connection {
     library: Library,
     conn: NonNull<Conn>,

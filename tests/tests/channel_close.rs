@@ -156,7 +156,7 @@ claims! {
     }
 
     // CL08
-    fn only_the_first_close_is_one() {
+    fn only_the_first_close_returns_true() {
         let (tx, rx) = bounded::<()>(1);
         assert!(tx.close());
         assert!(!tx.close());
@@ -281,7 +281,7 @@ claims! {
     }
 
     // CL18
-    fn dropping_the_last_sender_refuses_nothing_that_was_sent() {
+    fn dropping_the_last_sender_loses_nothing_that_was_sent() {
         let (tx, rx) = bounded(0);
         let sender = spawn(move || (0..10).for_each(|i| tx.send(i).unwrap()));
         assert!(rx.iter().eq(0..10));
@@ -303,7 +303,7 @@ claims! {
             drop(rx);
             assert_eq!(sender.join().unwrap(), Err(SendError("parked".to_owned())));
             assert_refuses(&tx, &"late".to_owned());
-            assert_eq!(tx.len(), 0, "what nobody will receive is dropped");
+            assert_eq!(tx.len(), 0, "values that no receiver is left for are dropped");
         }
     }
 

@@ -271,7 +271,7 @@ claims! {
                 assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
             }
             if cap == 0 {
-                assert_eq!(tx.try_send(0), Err(TrySendError::Full(0)), "a ghost receives");
+                assert_eq!(tx.try_send(0), Err(TrySendError::Full(0)), "a receiver was left behind");
             }
             let receiver = spawn({
                 let rx = rx.clone();

@@ -18,7 +18,8 @@ claims! {
     fn a_poll_finds_what_the_same_goroutine_has_sent() {
         for cap in [Some(4), None] {
             let (tx, rx) = cap.map_or_else(unbounded, bounded);
-            // At most four values are under way: a goroutine that has sent one finds one.
+            // Each of the four goroutines receives as often as it sends. So one that has just sent
+            // a value finds a value, its own or another one's.
             let pollers: Vec<_> = (0..4)
                 .map(|_| {
                     let (tx, rx) = (tx.clone(), rx.clone());
@@ -153,7 +154,7 @@ claims! {
         tx.send(2).unwrap();
         assert_eq!(first.join().unwrap(), Ok(1));
         assert_eq!(last.join().unwrap(), Ok(2));
-        assert!(tx.try_send(3).is_err(), "a ghost receives");
+        assert!(tx.try_send(3).is_err(), "a receiver was left behind");
     }
 
     // FI03
@@ -175,7 +176,7 @@ claims! {
             let received: Vec<_> = rx.iter().take(cap + 2).collect();
             assert_eq!(received[cap..], [1, 3]);
             assert!(first.join().unwrap().is_ok() && last.join().unwrap().is_ok());
-            assert_eq!(rx.try_recv(), Err(TryRecvError::Empty), "a ghost sends");
+            assert_eq!(rx.try_recv(), Err(TryRecvError::Empty), "a sender was left behind");
         }
     }
 

@@ -153,7 +153,7 @@ claims! {
                     arrive.send(()).unwrap();
                     enter.send(()).unwrap();
                     most.fetch_max(inside.fetch_add(1, SeqCst) + 1, SeqCst);
-                    // The first eight find the gate shut. The others pass, and yield on the way.
+                    // The first eight wait here until the gate opens. The others find it open.
                     gate.recv().unwrap_err();
                     yield_now();
                     inside.fetch_sub(1, SeqCst);

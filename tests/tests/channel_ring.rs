@@ -55,8 +55,8 @@ fn short(random: &mut Random) -> Duration {
     Duration::from_micros(random.below(100))
 }
 
-/// The operations to use: all, or only those that pass without the lock until the channel is full
-/// or empty, so that the ring is free most of the time.
+/// How many of the ways in [`send`] and [`receive`] are used. The first three need no lock unless
+/// the channel is full or empty, so with only these the ring is not arrested most of the time.
 #[derive(Clone, Copy, Debug)]
 struct Ways(u64);
 
@@ -91,7 +91,7 @@ fn send(tx: &Sender<Value>, value: Value, ways: Ways, random: &mut Random) -> Re
             r = tx <- value => r.map(|()| true).map_err(drop),
             default => Ok(false),
         },
-        // This sends with a promised place, which is filled after a pause or never.
+        // This reserves a place, and sends after a pause or never.
         way => {
             let mut select = Select::new();
             select.send(tx);
@@ -107,8 +107,8 @@ fn send(tx: &Sender<Value>, value: Value, ways: Ways, random: &mut Random) -> Re
             match random.below(64) {
                 0..8 => yield_now(),
                 8..16 => gort::time::sleep(short(random)),
-                // A panic gives the place back. A receiver that was promised a value continues to
-                // wait.
+                // The panic gives the place back. A receiver that the select had already claimed
+                // continues to wait.
                 16 => {
                     let dropped: Result<(), _> = gort::recover(move || {
                         let _operation = operation;
@@ -201,7 +201,8 @@ fn round(random: &mut Random, context: &str) {
                 let mut tx = tx;
                 let mut seen = Seen::default();
                 for _ in 0..values {
-                    // The numbers have no gaps: one that could not be sent is used again.
+                    // The numbers have no gaps: if a value could not be sent, its number is used
+                    // again.
                     made.fetch_add(1, SeqCst);
                     let value = Value(me, seen.sent, Counted::new(&alive));
                     match send(&tx, value, ways, &mut random) {
@@ -288,7 +289,7 @@ fn round(random: &mut Random, context: &str) {
     let until = now() + Duration::from_secs(30);
     while alive.load(SeqCst) > 0 {
         let left = alive.load(SeqCst);
-        assert!(now() < until, "{left} values live on: {context}");
+        assert!(now() < until, "{left} values are still alive: {context}");
         yield_now();
     }
 }
@@ -309,13 +310,13 @@ claims! {
         assert_eq!(goroutines().len(), 1);
     }
 
-    // FI02: a sender and a receiver wait in turns, so that each end of the buffer is given back and
-    // taken again all the time.
-    fn no_wake_up_is_lost_where_the_ring_is_given_back_and_taken_again() {
+    // FI02: a sender and a receiver wait in turns, so that each end of the buffer is arrested and
+    // released all the time.
+    fn no_wake_up_is_lost_while_the_ring_is_arrested_and_released_in_turns() {
         for cap in CAPS {
             let (there, here) = channel::<u64>(cap);
             let (back, again) = channel::<u64>(cap);
-            // Of an unbounded channel, so many that both sizes of blocks are used.
+            // An unbounded channel gets so many values that blocks of both sizes are used.
             let cap = cap.unwrap_or(1_500) as u64;
             let echo = spawn(move || {
                 let mut random = Random::new(7);
@@ -346,8 +347,8 @@ claims! {
         }
     }
 
-    // SE25, SE26: goroutines that look under the lock see values that pass without it. One of the
-    // two channels is never empty.
+    // SE25, SE26: a goroutine that looks under the lock sees values that were sent without it. At
+    // each moment one of the two channels is not empty.
     fn a_free_ring_is_seen_by_a_goroutine_that_polls_several() {
         for cap in CAPS {
             let ((a_tx, a), (b_tx, b)) = (channel(cap), channel(cap));

@@ -176,7 +176,10 @@ fn round(random: &mut Random, context: &str) {
     for (number, times) in times.into_iter().enumerate() {
         // A value may be dropped with the channel only if every receiver may have left.
         let right = times == 1 || (times == 0 && leave);
-        assert!(right, "value {number} turned up {times} times: {context}");
+        assert!(
+            right,
+            "value {number} arrived or came back {times} times: {context}"
+        );
     }
     // If the receivers have left, the channel may have been closed before.
     let firsts = closed.load(SeqCst);
@@ -189,7 +192,7 @@ fn round(random: &mut Random, context: &str) {
     while alive.load(SeqCst) > 0 {
         assert!(
             now() < until,
-            "{} values live on: {context}",
+            "{} values are still alive: {context}",
             alive.load(SeqCst)
         );
         yield_now();

@@ -55,7 +55,7 @@ impl Drop for Nothing {
 }
 
 /// The size of a big value. Without optimisation an operation has a dozen copies of it on the stack
-/// at the same time. The stack must be large enough for them, and the channel is not concerned.
+/// at the same time, so there the value is smaller. This is no limit of channels.
 const BIG: usize = if cfg!(debug_assertions) {
     16_384
 } else {
@@ -117,7 +117,7 @@ claims! {
     }
 
     // TY07
-    fn big_values_fit_on_a_goroutine_of_the_default_size() {
+    fn big_values_fit_on_a_stack_of_the_default_size() {
         for cap in [0, 1] {
             let (tx, rx) = bounded::<[u8; BIG]>(cap);
             // The values are borrowed: without optimisation each move is a copy.
@@ -224,7 +224,7 @@ claims! {
     }
 
     // RU02
-    fn what_is_left_over_goes_with_the_last_receiver() {
+    fn values_left_in_the_channel_are_dropped_with_the_last_receiver() {
         let alive = Arc::new(AtomicUsize::new(0));
         for cap in [Some(5), None] {
             let (tx, rx) = cap.map_or_else(unbounded, bounded);
@@ -233,13 +233,14 @@ claims! {
             drop(rx);
             assert_eq!(alive.load(SeqCst), 5);
             drop(another);
-            assert_eq!(alive.load(SeqCst), 0, "though a sender lives");
+            assert_eq!(alive.load(SeqCst), 0, "although a sender lives");
             assert!(tx.send(Counted::new(&alive)).is_err());
             assert_eq!(alive.load(SeqCst), 0);
         }
     }
 
-    // RU02: the same holds for the value of a parked sender.
+    // RU02: this holds for buffered values only. The value of a parked sender goes back to the
+    // sender.
     fn a_parked_value_is_not_dropped_with_the_last_receiver() {
         let alive = Arc::new(AtomicUsize::new(0));
         let (tx, rx) = bounded(1);

@@ -159,7 +159,8 @@ claims! {
         let now = Instant::now();
         for deadline in [now, now.checked_sub(Duration::from_secs(1)).unwrap_or(now)] {
             let (ctx, _cancel) = Context::background().with_deadline(deadline);
-            // Converting between clocks makes the time later by some nanoseconds.
+            // Converting between clocks makes the time later by some nanoseconds, so the context
+            // might not be done yet.
             ctx.done().recv().unwrap_err();
             done(&ctx, ContextError::DeadlineExceeded);
             assert_eq!(because(&ctx), 0);
@@ -282,7 +283,7 @@ claims! {
         assert_eq!((because(&parent), because(&child), because(&grandchild)), (0, 2, 2));
         canceled(&grandchild);
 
-        // No goroutine has looked between the deadline and the cancel.
+        // No goroutine looks at the contexts between the deadline and the cancel.
         let (parent, _p) = Context::background().with_timeout(SHORT);
         let (child, c) = parent.with_cancel_cause();
         gort::time::sleep_until(parent.deadline().unwrap() + Duration::from_millis(1));
@@ -462,7 +463,7 @@ claims! {
         gort::spawn(move || drop(ctx)).join().unwrap();
     }
 
-    // All of it can go to other goroutines.
+    // All types of contexts can be sent to other goroutines.
     fn everything_is_send_and_sync() {
         fn travels<T: Send + Sync + UnwindSafe + 'static>() {}
         travels::<(Context, Cancel, CancelCause, ContextError)>();
@@ -472,7 +473,8 @@ claims! {
         moves::<SingleFlight<u8, std::cell::Cell<u8>>>();
     }
 
-    // There is one channel, for `same_channel` and for clones that outlive the context.
+    // A context has one done channel: all receivers that it returns are of the same channel, and
+    // their clones outlive the context.
     fn the_channel_outlives_the_context() {
         let (ctx, cancel) = Context::background().with_cancel();
         let done = ctx.done().clone();

@@ -227,7 +227,7 @@ claims! {
             assert!(after.stop());
             assert!(!after.stop());
             settle();
-            assert_eq!(num_goroutines(), before, "nobody waits any more");
+            assert_eq!(num_goroutines(), before, "no goroutine waits any more");
             cancel.cancel();
             settle();
             assert!(!after.stop());
@@ -381,8 +381,8 @@ claims! {
         }
     }
 
-    // CX16: the goroutine that stops the function drops it.
-    fn a_panicking_destructor_of_a_stopped_function_is_its_stoppers() {
+    // CX16: the goroutine that stops the function drops it, so the destructor panics there.
+    fn a_stopped_functions_destructor_panics_in_the_goroutine_that_stops_it() {
         struct Bomb;
         impl Drop for Bomb {
             fn drop(&mut self) {

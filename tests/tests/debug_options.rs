@@ -133,7 +133,8 @@ fn scheddetail_adds_a_line_for_each_p_and_thread_and_goroutine() {
     let (_child, lines) = watch("sleeping", 3, "schedtrace=10,scheddetail=1");
     let mut threads = 0;
     let mut counts = HashMap::new();
-    // Consecutive traces that list everything. While a thread starts it may be missing.
+    // The number of consecutive traces that list everything. A thread that is just starting may be
+    // missing.
     let mut complete = 0;
     for line in lines.take(5000) {
         let fields = fields(&line);

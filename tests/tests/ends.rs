@@ -309,7 +309,7 @@ fn nothing_is_reported_when_main_has_returned() {
     }
 }
 
-// DL06, DL07: a goroutine reads a pipe on its thread.
+// DL06, DL07: a goroutine reads a pipe by a call that blocks its thread.
 #[test]
 fn nothing_is_reported_while_a_goroutine_reads_from_another_process() {
     for procs in [1, 2, 8] {
@@ -322,7 +322,8 @@ fn nothing_is_reported_while_a_goroutine_reads_from_another_process() {
     }
 }
 
-// DL08: a goroutine waits on its thread. `signals.rs` tests `gort::signal`.
+// DL08: a goroutine waits for the signal by a call that blocks its thread. `signals.rs` tests
+// `gort::signal`.
 #[test]
 fn nothing_is_reported_while_a_goroutine_waits_for_a_signal() {
     for procs in [1, 2, 8] {

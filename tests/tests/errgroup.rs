@@ -179,7 +179,7 @@ claims! {
         assert!(!blocked.is_finished());
     }
 
-    // SM12: the limit may change only while no goroutine counts.
+    // SM12: the limit may change only while no goroutine of the group runs.
     fn the_limit_must_not_change_under_running_goroutines() {
         let group = ErrGroup::<()>::new();
         let (tx, rx) = bounded::<()>(0);

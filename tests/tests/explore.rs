@@ -393,7 +393,7 @@ fn by_hash() {
 
 // EX10
 #[gort::test]
-fn a_program_that_is_not_the_same_again_is_told_so() {
+fn a_program_that_is_not_deterministic_is_reported() {
     let says_so = |failure: &Failure| {
         failure.kind() == FailureKind::OtherChoices
             && failure.message().contains("met other choices")
@@ -404,7 +404,8 @@ fn a_program_that_is_not_the_same_again_is_told_so() {
         let again = Options::new().schedules(1).seed(failure.seed());
         again.run(by_hash).unwrap_err()
     });
-    // A schedule in which the program panics before the others run is the same by chance.
+    // Some replays do not notice: if the program panics before the other goroutines run, the
+    // schedule is the same by chance.
     assert!(replayed.filter(says_so).count() > 10);
     // A strategy that runs every schedule notices without a replay.
     let runs = AtomicU32::new(0);
@@ -420,9 +421,9 @@ fn a_program_that_is_not_the_same_again_is_told_so() {
     assert!(says_so(&failure.unwrap_err()));
 }
 
-// EX10: a program that was corrected passes with the old seed, or the mismatch is reported.
+// EX10: with the old seed a corrected program passes, or the mismatch is reported.
 #[gort::test]
-fn a_program_that_is_fixed_is_no_failure_of_another_kind() {
+fn the_old_seed_gives_no_other_kind_of_failure_for_a_corrected_program() {
     let failure = Options::new().run(deadlocks).unwrap_err();
     let fixed = || {
         let a = Arc::new(Mutex::new(1));

@@ -11,8 +11,7 @@ use std::sync::Mutex as StdMutex;
 
 const PCT: Strategy = Strategy::Pct { changes: 3 };
 
-/// Returns the outcomes of a program under the schedules that are run, and whether those were all
-/// schedules.
+/// Returns the different outcomes of a program under the schedules that are run, and the report.
 fn outcomes<T: Ord + Debug + Send + 'static>(
     options: Options,
     program: impl Fn() -> T + Send + Sync + 'static,
@@ -81,7 +80,7 @@ fn every_order_of_a_small_program_is_run_and_that_is_said() {
 
 // EX06
 #[gort::test]
-fn fewer_schedules_than_there_are_is_not_all() {
+fn a_run_of_fewer_schedules_than_there_are_is_not_exhausted() {
     let few = Options::new().strategy(Strategy::Exhaustive).schedules(5);
     let (_, report) = outcomes(few, two_steps_each);
     assert!(!report.exhausted && report.schedules == 5, "{report:?}");
@@ -169,7 +168,8 @@ fn choices_other_than_the_next_goroutine_are_explored_too() {
     }
 }
 
-// EX07: a peer that comes first decides a select that waits. That is not a second choice.
+// EX07: if a select waits, the peer that comes first decides which arm runs. The explorer makes no
+// choice of its own there.
 #[gort::test]
 fn a_select_has_as_many_outcomes_as_arms_that_are_ready() {
     let select_of_two = |ready: u32| {

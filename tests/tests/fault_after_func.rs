@@ -87,7 +87,10 @@ impl AllStacks {
 fn until(what: impl Fn() -> bool) {
     let start = Instant::now();
     while !what() {
-        assert!(start.elapsed() < Duration::from_secs(10), "does not come");
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "it did not happen within 10 s"
+        );
         sleep(ms(1));
     }
 }
@@ -140,7 +143,7 @@ claims! {
         assert!(!started.stop());
         let stopped = after_func(ms(1), || unreachable!("stopped"));
         sleep(ms(300));
-        assert_eq!(calls.load(SeqCst), 0, "there were stacks");
+        assert_eq!(calls.load(SeqCst), 0, "the function has run, so there was a stack");
         assert!(stopped.stop(), "it is still pending");
         all.give_back();
         until(|| calls.load(SeqCst) == 5);

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
 
-/// How long everything is tried again. On a busy machine sysmon helps the waiting goroutines by
-/// accident, because it takes the P of a thread that has no core.
+/// How long each test repeats its attempts. On a busy machine sysmon helps the waiting goroutines
+/// by accident, because it takes the P of a thread that has no core.
 const TRIES: Duration = Duration::from_secs(3);
 
 /// Number of goroutines that wait.

@@ -67,7 +67,8 @@ const FIRST: [First; 2] = [First::Sender, First::Receiver];
 
 /// Drops a channel with five values, of which only one panics.
 fn drop_channel((tx, rx): Channel, first: First, panics: usize, alive: &Arc<AtomicUsize>) {
-    // After these values the ring's positions have gone round once.
+    // These values move the positions in the ring, so that the five values below wrap round the end
+    // of a ring of 5 or 7 slots.
     for _ in 0..3 {
         let _alive = Counted::new(alive);
         assert!(
@@ -125,7 +126,7 @@ claims! {
 
     // RU03, FT09: values that hold ends of their own channel are dropped even behind a value whose
     // destructor panics.
-    fn senders_that_lie_in_their_own_channel_go_too() {
+    fn senders_that_lie_in_their_own_channel_are_dropped_too() {
         struct Sends {
             tx: Option<Sender<Sends>>,
             _alive: Counted,

@@ -153,8 +153,8 @@ claims! {
         error_is_gone(&group);
     }
 
-    // SM14: what the group drops of a function's result counts as the function's own drop: here a
-    // second error, whose destructor panics.
+    // SM14: the group drops a second error. If the error's destructor panics, `wait` reports that
+    // as if the function had panicked.
     fn the_panic_of_an_error_that_came_late_is_reported() {
         struct Error(usize, Arc<AtomicUsize>);
         impl Drop for Error {
@@ -193,14 +193,16 @@ claims! {
         assert_eq!(flight.run(key, || ()), ((), false));
     }
 
-    // SM13, SM14: the value of an old flight has a destructor that panics when a new flight starts.
-    fn no_caller_waits_for_a_flight_that_an_old_ones_value_has_prevented() {
+    // SM13, SM14: a new flight cannot start, because the value of an old flight panics when it is
+    // dropped. No caller may wait for the new flight.
+    fn no_caller_waits_for_a_flight_that_a_panicking_value_has_prevented() {
         #[derive(Clone)]
         struct Value {
             _panics: Arc<Panics>,
         }
         let (flight, key, panics) = (SingleFlight::new(), Key::default(), Arc::new(Panics::default()));
-        // Its call stays in the map, and two callers keep its value.
+        // The old call stays in the map, because the key's `Hash` panics at its end. Two callers
+        // get its value.
         let (tx, rx) = bounded::<()>(0);
         let runs = parked(WaitReason::ChanReceive, {
             let (flight, key, value) = (flight.clone(), key.clone(), Value { _panics: panics.clone() });
@@ -234,8 +236,8 @@ claims! {
         assert_eq!(is_done.recv_timeout(Duration::from_secs(10)), Ok(false));
     }
 
-    // SM13: the function of a caller that shares another's is not run, and panics when it is
-    // dropped.
+    // SM13: a caller shares the call of another caller. Its own function is not run, and panics
+    // when it is dropped.
     fn the_value_of_a_sharer_whose_own_function_panics_is_dropped() {
         let (flight, value) = (SingleFlight::new(), Arc::new(()));
         let (tx, rx) = bounded::<()>(0);

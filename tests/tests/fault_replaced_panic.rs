@@ -58,7 +58,7 @@ impl Drop for Bomb {
 
 claims! {
     // FT10
-    fn the_next_goroutines_in_the_slot_end_by_themselves() {
+    fn the_next_goroutines_in_the_slot_end_as_they_do_without_it() {
         for _ in 0..20 {
             spawn(leave_one_behind).join().unwrap();
         }
@@ -181,7 +181,7 @@ claims! {
             }
         };
         assert_eq!(words(&*recover(&panics).unwrap_err()), "third");
-        assert!(dropped.load(SeqCst) >= 4, "both went, and what they panicked with");
+        assert!(dropped.load(SeqCst) >= 4, "both payloads were dropped, and so were those of their own panics");
         assert_eq!(end(spawn(panics.clone()).join()), "third");
         assert_eq!(end(gort::scope(|s| s.spawn(panics).join())), "third");
     }

@@ -22,7 +22,7 @@ impl Drop for Bomb {
 }
 
 impl Bomb {
-    /// An operand whose temporary is a bomb.
+    /// Returns `channel`. `Bomb.beside(channel)` is an operand with a temporary, which is a bomb.
     fn beside<'a, T>(&self, channel: &'a T) -> &'a T {
         channel
     }
@@ -80,7 +80,7 @@ fn leaves_nothing<T>(case: &str, select: impl Fn(&Channels) -> T) {
 type Received = Result<Counted, RecvError>;
 type Sent = Result<(), SendError<Counted>>;
 
-/// Each case has one bomb, since a second panic would abort.
+/// Returns `r`. This gives the select its type.
 fn received(r: Received) -> Received {
     r
 }

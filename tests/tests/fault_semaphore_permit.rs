@@ -1,4 +1,5 @@
-//! A permit for 0 belongs to no semaphore: it must not be compared by the address of one.
+//! A permit for 0 belongs to no semaphore. So a merge must not compare the address of the semaphore
+//! that it came from.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::recover;
@@ -18,7 +19,7 @@ const EMPTY: [fn(&Semaphore) -> Permit; 3] = [
 
 claims! {
     // SM08: the result of a merge must not depend on the address that a new semaphore gets.
-    fn an_empty_permit_says_the_same_to_every_later_semaphore() {
+    fn an_empty_permit_merges_with_permits_of_every_later_semaphore() {
         for empty in EMPTY {
             let gone = Semaphore::new(1);
             let orphans: Vec<_> = (0..100).map(|_| empty(&gone)).collect();

@@ -56,7 +56,7 @@ fn page() -> usize {
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap()
 }
 
-/// Returns roughly where the stack ends at this moment.
+/// Returns the address of a variable in the current frame: roughly the stack pointer.
 #[inline(never)]
 fn here() -> usize {
     let mark = 0_u8;
@@ -100,8 +100,8 @@ fn calls_near(floor: usize, bytes: usize) {
 
 const PATTERN: u8 = 0x5a;
 
-/// Starts a goroutine that rests with most of its stack in use. Its result is how many of these
-/// bytes have changed.
+/// Starts a goroutine that fills most of its stack with a pattern and waits. Its result is the
+/// number of these bytes that have changed.
 fn at_rest(wake: Receiver<()>) -> JoinHandle<usize> {
     #[inline(never)]
     fn wait(wake: &Receiver<()>) -> usize {
@@ -117,7 +117,8 @@ fn at_rest(wake: Receiver<()>) -> JoinHandle<usize> {
     neighbour.spawn(move || wait(&wake)).unwrap()
 }
 
-/// Starts a goroutine with a neighbour below it, which runs into its guard with a frame of `bytes`.
+/// Starts a goroutine whose stack lies above that of a waiting neighbour. Near the end of its stack
+/// it calls a function with a frame of `bytes`, which reaches into its guard or beyond.
 fn steps_over(bytes: usize) {
     gort::runtime::run(move || {
         let (release, wake) = bounded::<()>(0);
@@ -222,7 +223,7 @@ claims! {
         }
     }
 
-    // Checks the same for the stack on which a gort thread handles signals.
+    // Also the stack on which a gort thread handles signals has a guard below it.
     fn the_stack_for_signal_handlers_has_a_guard() {
         let bottom = spawn(|| blocking(|| {
             // SAFETY: the call only reads, and zeroes are a valid structure.

@@ -120,7 +120,7 @@ fn stuck() {
 
 // FT11
 #[test]
-fn a_stuck_test_is_written_down_after_seconds_and_ends_after_its_limit() {
+fn a_stuck_tests_goroutines_are_dumped_after_seconds_and_it_ends_after_its_limit() {
     if role().is_some() {
         return;
     }
@@ -129,7 +129,7 @@ fn a_stuck_test_is_written_down_after_seconds_and_ends_after_its_limit() {
         let said = this.said();
         said.contains("\"stuck\" [chan receive") && said.contains("\"beside it\" [chan receive")
     });
-    assert!(dumped, "nothing is written down: {}", running.said());
+    assert!(dumped, "no dump: {}", running.said());
     assert!(running.child.try_wait().unwrap().is_none(), "it still runs");
     let (status, said) = running.end(LIMIT);
     assert_eq!(status, Some(101), "{said}");
@@ -143,7 +143,7 @@ fn a_stuck_test_is_written_down_after_seconds_and_ends_after_its_limit() {
     assert_eq!(
         said.matches("\"stuck\" [chan receive").count(),
         2,
-        "written down once before the end, and at the end: {said}"
+        "dumped once before the end, and once at the end: {said}"
     );
 }
 

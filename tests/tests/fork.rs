@@ -1,5 +1,5 @@
-//! `fork` without `exec`, from a plain thread: what the child may do, and that it is told what it
-//! must not do.
+//! `fork` without `exec`, from a plain thread: what the child may do, and that it ends with a
+//! message if it does what it must not do.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::net::{TcpListener, TcpStream};
@@ -55,7 +55,7 @@ fn refused(f: impl FnOnce() + Send + 'static) {
 
 claims! {
     // FT12
-    fn a_child_that_sends_to_a_goroutine_is_told() {
+    fn a_child_that_sends_to_a_goroutine_ends_with_a_message() {
         let (tx, rx) = bounded::<u32>(0);
         let receiver = parked(WaitReason::ChanReceive, move || rx.recv());
         let child = tx.clone();
@@ -66,7 +66,7 @@ claims! {
     }
 
     // FT12
-    fn a_child_that_starts_or_waits_is_told() {
+    fn a_child_that_starts_or_waits_ends_with_a_message() {
         refused(|| drop(go!(|| ())));
         refused(|| bounded::<()>(0).1.recv_timeout(Duration::from_secs(100)).unwrap());
         refused(|| drop(WaitGroup::new().go(|| ())));

@@ -32,7 +32,7 @@ goroutine_local! {
     static COUNTED: Rc<Cell<usize>> = made(Rc::new(Cell::new(0)));
     static PLAIN: Cell<u32> = Cell::new(7);
     static inherit HANDED: Cell<u32> = Cell::new(70);
-    #[allow(non_upper_case_globals, reason = "a name may be what elsewhere is a word")]
+    #[allow(non_upper_case_globals, reason = "the macro's word `inherit` may also be a name")]
     static inherit: Cell<u32> = made(Cell::new(0));
     static TEXT: RefCell<String> = made(RefCell::new("first".to_owned()));
 }

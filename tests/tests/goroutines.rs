@@ -77,7 +77,7 @@ claims! {
         assert_eq!(seen, [0, 1, 2, 3, 4]);
     }
 
-    // GO03: with one worker the starter has to yield.
+    // GO03: with one P the starter has to yield.
     fn a_goroutine_runs_though_its_starter_spins() {
         for _ in 0..50 {
             let ran = Arc::new(AtomicBool::new(false));
@@ -96,11 +96,11 @@ claims! {
     }
 
     // GO04
-    fn with_one_worker_a_goroutine_waits_for_its_starter_to_yield() {
+    fn with_one_p_a_goroutine_waits_for_its_starter_to_yield() {
         if max_procs() > 1 {
             return;
         }
-        // If the system takes the worker off its core, the goroutine may run earlier: when the
+        // If the system takes the thread off its core, the goroutine may run earlier: when the
         // starter's time slice ends.
         let as_promised = (0..100).filter(|_| {
             let ran = Arc::new(AtomicBool::new(false));

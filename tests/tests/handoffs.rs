@@ -308,7 +308,8 @@ claims! {
         assert_eq!(soon.take(5).count(), 5, "of 50 rounds");
     }
 
-    // Long before its time slice is over: so the goroutines that wait get the P.
+    // The monitor takes the P long before the time slice is over, and the goroutines that wait get
+    // it.
     fn a_p_is_soon_taken_from_a_goroutine_whose_thread_sleeps() {
         if max_procs() > 1 {
             return;

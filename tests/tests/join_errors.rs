@@ -46,7 +46,7 @@ impl Drop for Bomb {
 
 claims! {
     // JH01
-    fn the_question_mark_takes_a_join_error_for_anyhow_and_for_a_boxed_error() {
+    fn the_question_mark_turns_a_join_error_into_anyhows_and_into_a_boxed_error() {
         let texts: [(fn(), &str); 2] = [
             (|| resume_unwind(Box::new("at sea")), "the goroutine panicked: at sea"),
             (|| goexit(), "the goroutine called `goexit`"),

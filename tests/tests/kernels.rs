@@ -14,7 +14,7 @@ use std::time::Instant;
 const WATCHDOG: Duration = Duration::from_secs(60);
 const TIMES: usize = 1_000;
 
-/// Waits for a process. Ends it if a deadlock that was not found would keep it for ever.
+/// Waits for a process. Kills it and panics after [`WATCHDOG`], in case its deadlock is not found.
 fn end_of(mut child: Child, what: &str) -> Output {
     let started = Instant::now();
     while child.try_wait().unwrap().is_none() {

@@ -51,7 +51,8 @@ impl Round {
 }
 
 claims! {
-    // The other goroutine's call continues, and the monitor does nothing.
+    // The first goroutine continues without a wait while the second one is still in its call. The
+    // monitor is not needed.
     fn a_goroutine_that_returns_from_a_call_takes_the_p_of_one_that_is_in_a_call() {
         if max_procs() > 1 || AS_THREADS {
             return;
@@ -84,7 +85,7 @@ claims! {
         });
     }
 
-    // Ps change hands in all ways, and are counted.
+    // Here Ps change hands in all ways. Hand-offs are counted.
     fn goroutines_that_make_short_and_long_calls_get_on() {
         let before = metrics().handoffs;
         let ran = Arc::new(AtomicUsize::new(0));

@@ -222,8 +222,8 @@ fn with_room_for_one_stack_there_is_one_and_with_none_a_clear_line() {
     );
 }
 
-/// From now on `call` returns `errno`, if its third argument is `third` (or in any case). (BPF
-/// instructions, as seccomp expects them.)
+/// Makes the system call `call` fail with `errno` from now on: if its third argument is `third`, or
+/// always if that is `None`. The filter is a BPF program, as seccomp expects it.
 fn refuse(call: libc::c_long, third: Option<u32>, errno: i32) {
     let op = |code: u32, k: u32, jt, jf| libc::sock_filter {
         code: code as u16,
@@ -261,7 +261,7 @@ fn refuse(call: libc::c_long, third: Option<u32>, errno: i32) {
     }
 }
 
-/// Waits for time, sockets and other goroutines.
+/// Runs goroutines that wait for timers, for sockets and for each other.
 fn small_program() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -288,10 +288,10 @@ fn small_program() {
 
 // FT06
 #[test]
-fn a_system_call_that_is_refused_in_any_way_is_done_without() {
+fn gort_does_without_a_system_call_that_is_refused() {
     const NAME: &str = concat!(
         module_path!(),
-        "::a_system_call_that_is_refused_in_any_way_is_done_without"
+        "::gort_does_without_a_system_call_that_is_refused"
     );
     const GUARD_INSTALL: u32 = 102;
     if let Some(role) = role() {
@@ -301,7 +301,7 @@ fn a_system_call_that_is_refused_in_any_way_is_done_without() {
             "epoll_pwait2" => refuse(libc::SYS_epoll_pwait2, None, errno),
             "membarrier" => refuse(libc::SYS_membarrier, None, errno),
             "guard" => refuse(libc::SYS_madvise, Some(GUARD_INSTALL), errno),
-            // This refuses guards after they are known to work.
+            // This refuses guards only after gort has seen that they work.
             _ => runtime::run(move || {
                 spawn(|| ()).join().unwrap();
                 refuse(libc::SYS_madvise, Some(GUARD_INSTALL), errno);

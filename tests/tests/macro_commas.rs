@@ -42,7 +42,7 @@ claims! {
         assert_eq!((sum, *shared), (10, 4));
     }
 
-    fn functions_that_are_called_like_options_are_called() {
+    fn functions_that_are_named_like_options_are_called() {
         fn scope(n: i32) -> i32 {
             n
         }

@@ -487,7 +487,7 @@ mod program {
 #[test]
 fn gort_main_runs_main_as_a_goroutine_with_its_options_and_waits_for_no_other() {
     match role().as_deref() {
-        // An exit code can only be shown.
+        // `ExitCode` cannot be compared, so this compares its debug text.
         Some("main") => assert_eq!(
             format!("{:?}", program::main()),
             format!("{:?}", ExitCode::from(3))

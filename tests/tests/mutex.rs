@@ -46,7 +46,7 @@ fn starves(lock: fn(&'static Mutex<()>) -> Option<MutexGuard<'static, ()>>) {
         sleep(Duration::from_millis(2));
         drop(held);
         if let Ok(held) = mutex.try_lock() {
-            // The waiter was woken, and comes too late.
+            // The waiter was woken, but another goroutine has the lock by now.
             settle();
             assert_eq!(waiting_for_a_mutex(), 1);
             drop(held);
@@ -142,7 +142,7 @@ claims! {
         let info = goroutines().into_iter().find(|info| info.id == id).unwrap();
         assert_eq!(info.reason.to_string(), "sync.Mutex.Lock");
         assert!(info.at.unwrap().file().ends_with("mutex.rs"));
-        // Another goroutine gives up its first lock, and this one gets the second.
+        // Main drops the guard of the first lock, and the goroutine gets the second.
         drop(rx.recv().unwrap());
         twice.join().unwrap();
     }
@@ -226,7 +226,7 @@ claims! {
     }
 
     // MU09
-    fn a_waiter_does_not_occupy_a_worker() {
+    fn a_waiter_does_not_occupy_a_p() {
         let mutex = Arc::new(Mutex::new(0));
         let held = mutex.lock();
         let (tx, rx) = bounded(0);

@@ -295,7 +295,7 @@ claims! {
         is_closed(far.local_addr());
         is_closed(far.set_deadline(None));
         far.close();
-        // The other end sees it while the handle is still there.
+        // The other end sees the end of the stream although the closed handle still exists.
         let mut rest = Vec::new();
         drop((&*near).read_to_end(&mut rest));
         drop(far);

@@ -191,7 +191,7 @@ claims! {
     }
 
     // NP15
-    fn the_poller_is_up_for_timers_and_for_others() {
+    fn the_poller_wakes_for_timers_and_for_plain_threads() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let accepting = parked(WaitReason::IoWait, move || listener.accept().is_ok());
         for _ in 0..100 {

@@ -32,7 +32,7 @@ fn pipe() -> OwnedFd {
 }
 
 /// Returns what this executable prints when it runs `test` with these descriptors as 3 and 4. A
-/// `pid` of `$$` stands for its own number.
+/// `pid` of `$$` stands for the child's own process id.
 fn said(test: &str, fds: [OwnedFd; 2], pid: &str) -> String {
     let exe = std::env::current_exe().expect("a path");
     let mut command = Command::new("sh");

@@ -114,7 +114,7 @@ claims! {
         let near = TcpStream::connect_context(&ctx, addr).expect("connect");
         cancel.cancel();
         settle();
-        (&near).write_all(b"x").expect("the context's end is not the connection's");
+        (&near).write_all(b"x").expect("the end of the context does not end the connection");
         drop(listener);
         let refused = TcpStream::connect_context(&Context::background(), addr);
         assert_eq!(kind(refused), ErrorKind::ConnectionRefused);
@@ -388,7 +388,7 @@ claims! {
     }
 
     // TS06
-    fn sockets_go_by_their_numbers() {
+    fn sockets_are_made_of_raw_descriptors() {
         let (near, far) = pair();
         let number = far.as_raw_fd();
         let far = far.into_raw_fd();

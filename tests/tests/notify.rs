@@ -64,7 +64,7 @@ claims! {
         notify.notify_one();
         eleventh.join().unwrap();
 
-        // It leaves a stored permit alone.
+        // `notify_all` leaves a stored permit alone.
         notify.notify_one();
         notify.notify_all();
         assert!(notify.wait_timeout(Duration::ZERO));
@@ -110,7 +110,7 @@ claims! {
             c.join().unwrap();
             d.join().unwrap();
             if a.join().unwrap() {
-                // B had no permit before, and gets one now.
+                // A has taken C's permit, so B needs another one.
                 by_notify += 1;
                 notify.notify_one();
             } else {

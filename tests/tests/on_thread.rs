@@ -51,7 +51,8 @@ struct Answer {
     tid: libc::pid_t,
 }
 
-/// The allocator's cache for what it takes to be one thread.
+/// The cache that the allocator keeps for one thread, or for a goroutine with thread-locals of its
+/// own, which looks like a thread to it.
 struct Cache {
     busy: Cell<bool>,
     /// The first free block, which holds the address of the next one.
@@ -224,8 +225,8 @@ moving! {
         assert!(of_threads.is_disjoint(&of_goroutines));
     }
 
-    // Shows what the wrapper prevents: without it each goroutine fills a cache of its own.
-    fn without_it_the_allocator_has_the_goroutines() {
+    // Shows what `OnThread` prevents: without it each goroutine fills a cache of its own.
+    fn without_the_wrapper_the_allocator_has_the_goroutines_thread_locals() {
         many(MANY, |_| {
             for _ in 0..WAITS {
                 assert_eq!(answer(&Caching, ASK).cache, cache());
@@ -261,11 +262,11 @@ moving! {
         });
     }
 
-    fn to_the_allocator_gorts_operations_are_a_threads() {
+    fn inside_the_allocator_gorts_operations_act_as_on_a_plain_thread() {
         many(MANY, |_| {
             for _ in 0..WAITS {
                 let answer = answer(&ALLOCATOR, ASK_AND_YIELD);
-                assert_eq!(answer.tid, gettid(), "it has gone on elsewhere");
+                assert_eq!(answer.tid, gettid(), "it has continued on another thread");
                 yield_now();
             }
         });

@@ -328,7 +328,7 @@ claims! {
                 });
             });
             settle();
-            // Of the goroutines that wait, one tries again.
+            // One of the goroutines that wait then runs its own initialiser.
             let calls = Arc::new(AtomicUsize::new(0));
             let others: Vec<_> = (0..10)
                 .map(|_| {

@@ -21,7 +21,7 @@ claims! {
             tx.send(7).unwrap();
             assert!(!switched.load(SeqCst), "another goroutine has run");
         } else {
-            // It does not wait where waiting is not allowed.
+            // `send` is allowed on the system stack, where waiting is refused.
             on_system_stack(|| tx.send(7)).unwrap();
         }
         other.join().unwrap();
@@ -105,7 +105,7 @@ claims! {
         }
         assert_eq!(rx.recv(), Err(RecvError));
 
-        // Either of them wakes the parked select.
+        // A send wakes a parked select, and so does the drop of the sender.
         for sends in [true, false] {
             let (tx, rx) = oneshot::channel();
             let waits = parked(WaitReason::Select, move || select! {

@@ -42,7 +42,7 @@ fn state_of(pid: u32) -> Option<char> {
 fn wait_until(what: impl Fn() -> bool) {
     let began = Instant::now();
     while !what() {
-        assert!(began.elapsed() < LONG, "does not come");
+        assert!(began.elapsed() < LONG, "it did not happen in time");
         sleep(MS);
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Instant;
 
-/// Ends when `n` goroutines spin at the same moment.
+/// Starts `n` goroutines that spin until all of them run at the same time, and waits for them.
 fn meet(n: usize) {
     let here = Arc::new(AtomicUsize::new(0));
     let all: Vec<_> = (0..n)
@@ -60,7 +60,7 @@ claims! {
     }
 
     // SC18
-    fn the_old_number_comes_back_and_zero_asks() {
+    fn the_old_number_is_returned_and_zero_changes_nothing() {
         let before = max_procs();
         assert_eq!(set_max_procs(0), before);
         assert_eq!(set_max_procs(5), before);
@@ -181,7 +181,7 @@ claims! {
                 }
             });
             busy.join().unwrap();
-            assert!(ran.load(SeqCst), "it does not run");
+            assert!(ran.load(SeqCst), "the goroutine in `runnext` does not run");
             drop(done);
             last.join().unwrap();
         }

@@ -199,8 +199,8 @@ fn gos_pprof_reads_the_profiles() {
     }
 }
 
-/// Ignores how a goroutine has ended.
-fn ended<T>(_how: T) {}
+/// Ignores the result of an operation that has ended.
+fn ended<T>(_result: T) {}
 
 /// A time longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);

@@ -94,8 +94,8 @@ fn switches() -> u64 {
 }
 
 claims! {
-    // GO05: gort does not promise this order. One worker keeps it if nothing disturbs it.
-    fn with_one_worker_the_newest_runs_first_and_the_others_in_the_order_of_their_start() {
+    // GO05: gort does not promise this order. One P keeps it if nothing disturbs the P.
+    fn with_one_p_the_newest_runs_first_and_the_others_in_the_order_of_their_start() {
         if max_procs() > 1 || always_migrates() {
             return;
         }
@@ -121,7 +121,8 @@ claims! {
         if max_procs() > 1 {
             return;
         }
-        // A worker whose core the system takes for a time slice may be late. That is rare.
+        // If the system takes the thread off its core for a time slice, some goroutines may run
+        // late. That is rare.
         let rounds_with_all = (0..20).filter(|_| {
             let ran = Arc::new(AtomicUsize::new(0));
             for _ in 0..100 {
@@ -196,7 +197,7 @@ claims! {
         sender.join().unwrap();
     }
 
-    // SC04: as many spinning goroutines as there are workers (and cores).
+    // SC04: as many spinning goroutines as there are Ps (and cores).
     fn spinning_goroutines_run_in_parallel() {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         for players in 2..=cores.min(max_procs()) {
@@ -419,7 +420,7 @@ claims! {
             stop.store(true, SeqCst);
             (sum(long), sum(short))
         };
-        // On a busy machine the only worker may be off its core for most of one attempt.
+        // On a busy machine the only P's thread may be off its core for most of one attempt.
         let attempts = std::iter::repeat_with(attempt).take(5);
         let mut seen = Vec::new();
         for (long, short) in attempts {
@@ -553,7 +554,7 @@ claims! {
             // The turns need not be spread evenly.
             return;
         }
-        // The goroutines do much work at first, and little in the second round.
+        // The goroutines do much work per turn in the first round, and little in the second.
         for (steps, turns_apart) in [(20_000, 16), (100, 40)] {
             let (stop, stopped) = flag();
             let crowd = |sleeps: bool| -> Vec<JoinHandle<usize>> {
@@ -579,11 +580,12 @@ claims! {
             sleep(Duration::from_millis(700));
             stop.store(true, Relaxed);
             let (woken, queued) = (sum(woken), sum(queued));
-            // Ahead of each turn of a queued one, the others may use a quarter of a time slice. The
-            // faster the machine, the more turns that is. Other programs may have half of the core.
+            // Before each turn of a queued goroutine, the woken ones may use a quarter of a time
+            // slice, which is more turns on a faster machine. Other programs may use half of the
+            // core.
             let turn = began.elapsed().as_micros() as usize / (woken + queued) / 2;
             let turns_apart = turns_apart.max((2_500 / turn.max(1) + 4).min(40));
-            assert!(queued * turns_apart > woken, "{queued} turns of those who queue, {woken} of the others");
+            assert!(queued * turns_apart > woken, "{queued} turns of queued goroutines, {woken} of woken ones");
         }
     }
 
@@ -616,7 +618,7 @@ claims! {
     }
 
     // SC14
-    fn a_goroutine_that_is_woken_often_does_not_keep_the_worker() {
+    fn a_goroutine_that_is_woken_often_does_not_keep_the_p() {
         if max_procs() > 1 {
             return;
         }
@@ -645,7 +647,7 @@ claims! {
 
     // SC15: the time is compared with that of std threads that do the same, so that a busy machine
     // slows both.
-    fn idle_workers_steal_from_a_producer() {
+    fn idle_ps_steal_from_a_producer() {
         let jobs = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
         const STEPS: usize = if cfg!(debug_assertions) { 3_000 } else { 20_000 };
         let goroutines = || {
@@ -682,7 +684,7 @@ claims! {
             cost = cost.min(took.as_secs_f64() / threads(2).as_secs_f64());
             shared |= most_on_one_thread <= jobs * 4 / 5;
         }
-        assert!(shared, "one worker did nearly everything, ten times");
+        assert!(shared, "one thread did nearly everything, ten times");
         assert!(cost < 1.0 / 0.6, "{cost:.2} times as long as on two threads");
     }
 

@@ -473,7 +473,7 @@ claims! {
         assert!(started.elapsed() >= Duration::from_millis(20));
     }
 
-    // A handle that the channel is reached through is borrowed and never moved.
+    // A select borrows the handles through which it reaches its channels, and never moves them.
     fn a_select_takes_no_ownership_of_its_channels() {
         let (tx, rx) = bounded(1);
         let (tx, rx) = (Arc::new(tx), Arc::new(rx));

@@ -30,7 +30,7 @@ fn drops_uncompleted(mut select: Select<'_>) {
     assert_eq!(payload.downcast_ref::<&str>(), Some(&UNCOMPLETED));
 }
 
-/// A way to receive. `None`: the end, or the time is up.
+/// A way to receive. Returns `None` at the end of the channel or when the time is up.
 type Receive = fn(&Receiver<i32>) -> Option<i32>;
 
 fn parks<T>(goroutine: &JoinHandle<T>) {
@@ -447,7 +447,7 @@ claims! {
                 } else {
                     assert_ne!(operation.recv(&rx), Ok(me));
                 }
-                // Adding two more operations in each round would make it slow.
+                // A select that gained two more operations in each round would become slow.
                 select = Select::new();
             }
         };
@@ -494,7 +494,7 @@ claims! {
         assert_eq!((sends.ready(), receives.ready()), (0, 0));
     }
 
-    // SE33: all onlookers are told, and nothing of them stays in the queues.
+    // SE33: goroutines that only look (`ready`) are all woken, and leave nothing in the queues.
     fn ready_wakes_all_onlookers() {
         for cap in [0, 1] {
             for receivers_look in [true, false] {
@@ -601,7 +601,7 @@ claims! {
             // Another sender finds the channel full.
             drop(tx.try_send(Counted::new(&alive)).unwrap_err());
             drop(rx);
-            assert_eq!(alive.load(SeqCst), 0, "values live on, capacity {cap}");
+            assert_eq!(alive.load(SeqCst), 0, "values are still alive, capacity {cap}");
             assert!(operation.send(&tx, Counted::new(&alive)).is_err());
             assert_eq!(alive.load(SeqCst), 0);
         }

@@ -167,7 +167,7 @@ fn round(random: &mut Random, caps: [usize; CHANNELS as usize], context: &str) {
     while alive.load(SeqCst) > 0 {
         assert!(
             now() < until,
-            "values live on: {context}, capacities {caps:?}"
+            "values are still alive: {context}, capacities {caps:?}"
         );
         yield_now();
     }
@@ -188,7 +188,7 @@ fn rounds(caps: [usize; CHANNELS as usize]) {
     }
     println!("{rounds} rounds");
     settle();
-    assert_eq!(goroutines().len(), 1, "nobody is left behind");
+    assert_eq!(goroutines().len(), 1, "no goroutine is left behind");
 }
 
 claims! {

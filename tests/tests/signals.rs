@@ -286,7 +286,7 @@ claims! {
             _ = <-signals => panic!("nothing has come"),
             default => {}
         }
-        // Two receivers use one lock.
+        // All receivers share the registry's lock, which the select must take only once.
         let second = notify(&[Signal::SIGUSR2]);
         let waits = parked(WaitReason::Select, { let (signals, second) = (signals.clone(), second.clone()); move || select! {
             signal = <-signals => signal,

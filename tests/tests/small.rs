@@ -29,7 +29,7 @@ goroutine_local! {
 /// A value that counts how many are alive. It owns memory, so that a second drop is a second free.
 struct Counted(
     Arc<AtomicUsize>,
-    #[expect(dead_code, reason = "its memory is looked at")] Vec<u32>,
+    #[expect(dead_code, reason = "Miri watches its memory")] Vec<u32>,
 );
 
 impl Counted {
@@ -243,7 +243,7 @@ claims! {
         while gort::runtime::num_goroutines() > 1 || alive.load(Relaxed) != 0 {
             gort::yield_now();
         }
-        // A result that is in a box.
+        // A large result, which is kept in a box.
         let large = go!(|| [7_u64; 500]).join().unwrap();
         assert_eq!(large.iter().sum::<u64>(), 3500);
     }

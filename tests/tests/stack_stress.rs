@@ -184,7 +184,10 @@ fn how_many(size: Option<usize>) -> usize {
 fn until(what: impl Fn() -> bool) {
     let start = Instant::now();
     while !what() {
-        assert!(start.elapsed() < Duration::from_secs(60), "does not come");
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "it did not happen within 60 s"
+        );
         sleep(Duration::from_millis(1));
     }
 }
@@ -235,7 +238,7 @@ fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
             "there was room for {of_default} and {of_large}; {refused} times there was no room"
         );
         has_moved();
-        // As many goroutines as before can exist: no P has kept more than 64 rights to a stack.
+        // As many goroutines as before can exist: no P keeps more than 64 reservations of a stack.
         until(|| how_many(Some(LARGE)) >= of_large);
         until(|| how_many(None) + 64 * (max_procs() - 1) >= of_default);
     });

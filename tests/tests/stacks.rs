@@ -49,7 +49,8 @@ fn go_deep_together(n: usize) -> usize {
     resident
 }
 
-/// Commits `kib` KiB of the stack, and counts 16 in each KiB.
+/// Commits `kib` KiB of the stack in as many frames. Returns 16 for each KiB, counted in the
+/// frames.
 #[inline(never)]
 fn descend(kib: usize) -> usize {
     let frame = black_box([1_u8; 1024]);
@@ -280,7 +281,8 @@ claims! {
         assert_eq!(sum, N * (N - 1) / 2);
         let more = resident_bytes().saturating_sub(before);
         assert!(more < N * 1024, "{} bytes each", more / N);
-        // Each P keeps up to 64, and as many may wait for the end of a turn.
+        // Each P keeps up to 64 free stacks, and up to 64 unused reservations of stacks. The factor
+        // 256 leaves room for twice as many.
         let most = stacks + 256 * max_procs() * 512 * 1024;
         assert!(metrics().stack_bytes < most, "{} stacks", metrics().stack_bytes >> 18);
     }

@@ -352,7 +352,7 @@ claims! {
         let make = || {
             synctest::run(|| {
                 let (tx, rx) = bounded::<u32>(1);
-                // The channel has had no waiter for several operations.
+                // After several operations without a waiter the channel's ring needs no lock.
                 for n in 0..8 {
                     tx.send(n).unwrap();
                     assert_eq!(rx.recv(), Ok(n));

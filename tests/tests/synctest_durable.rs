@@ -49,7 +49,8 @@ fn takes_an_hour<S: Clone + Send + 'static>(make: fn() -> S, end: fn(&S), wait: 
 claims! {
     // VT16: locks whose holder sleeps.
     fn waiting_for_a_sleeper_s_lock_is_durable() {
-        /// The sleeper holds the lock from the start.
+        /// Checks that waiting for what `hold` has taken is durable: `hold` takes it and sleeps for
+        /// an hour.
         fn holds<S: Send + Sync + 'static>(make: fn() -> S, hold: fn(&S), wait: fn(&S)) {
             let passed = synctest::run(move || {
                 let start = now();
@@ -114,7 +115,7 @@ claims! {
                 assert_eq!(*cell.get_or_init(|| 2), 1);
             },
         );
-        // This type has a function pointer, which a closure is not.
+        // The type `LazyLock<i32>` has a function pointer by default, so this is a function.
         fn slow() -> i32 {
             sleep(HOUR);
             1

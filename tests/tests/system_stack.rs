@@ -52,7 +52,7 @@ claims! {
                 compute();
                 let inner = go!(|| 1);
                 tx.send(()).unwrap();
-                // There may be a waiting receiver or not. It never waits.
+                // Whether the receiver waits by now is not certain. `try_send` does not wait.
                 let sent = tx0.try_send(()).is_ok();
                 drop(guard);
                 permits.add_permits(1);
@@ -72,10 +72,11 @@ claims! {
         }
     }
 
-    // Otherwise an unlocker would leave the waiter to a competitor that is gone.
+    // If `lock` had announced one, the unlocker would rely on that competitor, which is gone, and
+    // not wake the waiter.
     fn a_lock_refused_there_has_not_announced_a_competitor() {
         let over = Arc::new(AtomicBool::new(false));
-        // While no other goroutine runs it does not compete.
+        // `lock` competes only if spinning is worthwhile, which takes another busy thread.
         let busy = go!(clone [over]; move || while !over.load(Relaxed) {
             (0..1_000).for_each(|_| std::hint::spin_loop());
             yield_now();

@@ -225,7 +225,7 @@ moving! {
     }
 
     // TL07
-    fn what_is_the_kernels_stays_the_threads_and_is_kept_by_locking() {
+    fn what_the_kernel_keeps_for_a_thread_stays_there_and_locking_keeps_the_thread() {
         let moved: usize = many(MANY, |_| {
             let mut threads = HashSet::new();
             for _ in 0..WAITS {

@@ -385,7 +385,7 @@ claims! {
         let (wall, cpu) = (start.elapsed(), cpu_time() - cpu);
         stop.store(true, SeqCst);
         // At least half of the ticks must come, measured against the time in which the machine let
-        // the workers run.
+        // this process run.
         let share = cpu.as_secs_f64() / wall.as_secs_f64() / max_procs() as f64;
         let enough = 100.0 * share.min(1.0);
         assert!(f64::from(ticks) >= enough, "{ticks} of 200, {enough} expected");

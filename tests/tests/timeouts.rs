@@ -76,7 +76,7 @@ claims! {
             });
             assert!(result.is_err());
             assert_eq!((alive.load(SeqCst), num_goroutines()), (1, 2));
-            // This is what the leak check of tests lists.
+            // A test's leak check would list these goroutines.
             let here = goroutines().iter().filter(|info| {
                 info.spawned_at.is_some_and(|at| at.file().ends_with("timeouts.rs"))
             }).count();

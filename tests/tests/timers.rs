@@ -386,7 +386,7 @@ claims! {
     }
 
     // TI26: if the timer did not fire, the spinning would not end.
-    fn a_timer_fires_although_the_worker_that_made_it_spins() {
+    fn a_timer_fires_although_the_p_that_made_it_is_busy() {
         let spinner = go!({
             let timer = Timer::new(ms(1));
             let fired = Arc::new(AtomicBool::new(false));

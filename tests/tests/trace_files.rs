@@ -45,7 +45,9 @@ fn is_complete(file: &Path) {
     let end = |slices: &[&Slice]| slices.iter().filter_map(|slice| slice.end).max();
     assert!(end(&worker) < end(&trace.slices.iter().collect::<Vec<_>>()));
     let waits = worker.iter().filter(|slice| slice.name == "chan receive");
-    let runs = worker.iter().filter(|slice| slice.annotations.contains_key("P"));
+    let runs = worker
+        .iter()
+        .filter(|slice| slice.annotations.contains_key("P"));
     // Each wait is followed by a run, and the worker ran once before the first wait.
     assert_eq!(runs.count(), waits.count() + 1);
 }

@@ -349,7 +349,8 @@ claims! {
                 move || wg.done()
             });
             wg.wait();
-            // The goroutine that joins a thread blocks its worker, which no other goroutine needs.
+            // Joining a thread blocks this goroutine's thread and P, which no other goroutine
+            // needs.
             blocked.join().unwrap();
         }
     }

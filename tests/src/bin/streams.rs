@@ -154,7 +154,8 @@ fn error() {
     assert_ne!(error.kind(), ErrorKind::WouldBlock);
 }
 
-/// `streams clients ADDRESS COUNT`: makes that many connections, and keeps them until the input ends.
+/// `streams clients ADDRESS COUNT`: makes that many connections, and keeps them until the input
+/// ends.
 fn clients() {
     let args: Vec<_> = env::args().skip(2).collect();
     let count: u64 = args[1].parse().unwrap();

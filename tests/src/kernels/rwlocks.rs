@@ -1,5 +1,5 @@
-//! Kernels of reader, writer, reader: a waiting writer keeps new readers out, and the goroutine that
-//! reads wants to read again.
+//! Kernels of reader, writer, reader: a waiting writer keeps new readers out, and the goroutine
+//! that reads wants to read again.
 
 use super::Kernel;
 use super::Outcome::{Leaks, Stuck};

@@ -104,7 +104,7 @@ fn messages<'a>(of: &HashMap<u64, Vec<Value<'a>>>, field: u64) -> Vec<&'a [u8]> 
 }
 
 impl Decoded {
-    /// Reads a profile, of which every reference must lead somewhere.
+    /// Decodes a profile. Panics if one of its references leads nowhere.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let whole = fields(bytes);
         let texts: Vec<String> = messages(&whole, 6)

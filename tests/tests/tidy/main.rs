@@ -262,7 +262,7 @@ fn files_are_short() {
     }
     for (path, _) in LONG_FILES.iter().filter(|(path, _)| !long.contains(*path)) {
         found.push(format!(
-            "{path} is short, or away: take it off LONG_FILES (tests/tests/tidy/main.rs)"
+            "{path} is short, or does not exist: take it off LONG_FILES (tests/tests/tidy/main.rs)"
         ));
     }
     nothing("files that are too long", &found);
@@ -339,7 +339,7 @@ fn what_has_gone_stays_away() {
             }
         }
     }
-    nothing("sources that name what there is no more", &found);
+    nothing("sources that name what has been removed", &found);
 }
 
 #[test]

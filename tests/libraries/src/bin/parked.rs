@@ -54,8 +54,8 @@ fn allocator() -> &'static str {
     }
 }
 
-/// Returns the nanoseconds that allocating and freeing 64 bytes takes, as the least of 5,000 rounds.
-/// The rounds are so short that in most of them the thread keeps its core.
+/// Returns the nanoseconds that allocating and freeing 64 bytes takes, as the least of 5,000
+/// rounds. The rounds are so short that in most of them the thread keeps its core.
 fn pairs() -> f64 {
     const TIMES: u32 = 1_000;
     let round = || {

@@ -134,8 +134,8 @@ fn interrupt() {
     }
 }
 
-/// Loads `n` libraries while older goroutines exist. Each older goroutine then uses one of them, and
-/// younger goroutines use all.
+/// Loads `n` libraries while older goroutines exist. Each older goroutine then uses one of them,
+/// and younger goroutines use all.
 fn load_while_goroutines_live(library: &Path, n: usize) {
     let (born, loaded) = (
         Arc::new(Meeting::of(LIVING + 1)),
