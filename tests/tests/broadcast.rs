@@ -163,18 +163,19 @@ claims! {
         let count = || Arc::strong_count(&value) - 1;
         let (tx, a) = broadcast::channel(2);
         let b = tx.subscribe();
-        // All have read it.
+        // A value that all receivers have read.
         tx.send(value.clone()).unwrap();
         drop(a.recv().unwrap());
         assert_eq!(count(), 1);
         drop(b.recv().unwrap());
         assert_eq!(count(), 0);
-        // It is overwritten.
+        // A value that is overwritten.
         for kept in [1, 2, 2, 2] {
             tx.send(value.clone()).unwrap();
             assert_eq!(count(), kept);
         }
-        // The receivers are dropped one after another, after they have received different values.
+        // Values for receivers that are dropped one after another, after they have received
+        // different values.
         assert_eq!(a.recv(), Err(Lagged(2)));
         drop(a.recv().unwrap());
         let c = tx.subscribe();

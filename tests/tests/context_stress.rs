@@ -186,7 +186,7 @@ claims! {
         assert!(rx.recv().is_err());
         assert!(!after.stop());
 
-        // It runs after a timeout.
+        // The function also runs after a timeout.
         let (ctx, _cancel) = Context::background().with_timeout(SHORT);
         let (tx, rx) = bounded(0);
         let after = ctx.after_func(move || tx.send(()).unwrap());
@@ -194,7 +194,7 @@ claims! {
         assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
         assert!(!after.stop());
 
-        // It runs if a parent is cancelled before the timeout.
+        // The function runs if a parent is cancelled before the timeout.
         let (parent, cancel) = Context::background().with_cancel();
         let (ctx, _t) = parent.with_timeout(LONG);
         for ctx in [&ctx, &parent, &ctx.with_value(1)] {
@@ -204,7 +204,7 @@ claims! {
         settle();
         assert_eq!(ran.load(SeqCst), 3);
 
-        // It runs at once if the context is already done.
+        // The function runs at once if the context is already done.
         let (tx, rx) = bounded(1);
         let after = ctx.after_func(move || tx.send(()).unwrap());
         rx.recv().unwrap();

@@ -78,7 +78,7 @@ claims! {
                 });
             }
             let pair = BusyPair::counting(rounds);
-            // All are in their calls.
+            // After this all goroutines are in their calls.
             gort::blocking(|| thread::sleep(Duration::from_millis(50)));
             *gate.0.lock().unwrap() = true;
             gate.1.notify_all();

@@ -30,7 +30,7 @@ impl Running {
         let mut child = Command::new(env::current_exe().unwrap())
             .args([test, "--exact", "--test-threads=1"])
             .env("GORT_TESTS_ROLE", "child")
-            // In place of the minute that a test has by default.
+            // This replaces the default limit, which is a minute.
             .env("GORT_TEST_TIMEOUT", "10")
             .env_remove("RUST_BACKTRACE")
             .stdin(Stdio::null())
@@ -73,7 +73,7 @@ impl Running {
             status.is_some()
         });
         assert!(ended, "hangs: {}", self.said());
-        // What is in the pipes still arrives.
+        // Output that is still in the pipes arrives after the end.
         let closed = self.within(LIMIT + limit, |this| Arc::strong_count(&this.said) == 1);
         assert!(closed, "its outputs stay open");
         (status.unwrap().code(), self.said())

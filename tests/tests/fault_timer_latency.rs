@@ -36,7 +36,7 @@ impl Crowd {
             })
         };
         let members = (0..50 * max_procs()).map(|_| member()).collect();
-        // Each has had a turn.
+        // After this each member has had a turn.
         sleep(ms(1));
         let start = Instant::now();
         turns.store(0, Relaxed);

@@ -1,5 +1,5 @@
-//! When the monitor takes a P from a goroutine and gives it to another thread, and when that must
-//! not be necessary.
+//! Tests when the monitor takes a P from a goroutine and gives it to another thread, and when it
+//! must not have to.
 //!
 //! The monitor repairs many scheduling mistakes after 10 ms, and no result is wrong. But each
 //! repair is counted (`Metrics::handoffs`).
@@ -54,9 +54,9 @@ fn gets_on_unaided(round: impl Fn()) {
     assert_eq!(unaided, ENOUGH, "of {ROUNDS} rounds");
 }
 
-/// Checks that with one P the goroutine that `start` starts soon gets it from a goroutine that
-/// computes. It must not take the 100 ms after which the P is taken even if no goroutine seems to
-/// wait.
+/// Checks that with one P the goroutine that `start` starts soon gets the P from a goroutine that
+/// computes, and not only after the 100 ms after which the monitor takes a P even if no goroutine
+/// seems to wait.
 fn gets_the_p_soon(start: impl Fn(Arc<AtomicBool>)) {
     if max_procs() > 1 {
         return;
@@ -140,7 +140,7 @@ claims! {
                 wait_for(|| awake.load(SeqCst) == 2);
             };
             let writes = go!(clone [awake, stream]; {
-                // Until the connection is reset, because the other end does not read.
+                // The other end does not read, so this writes until the connection is reset.
                 assert!((&*stream).write_all(&[0; 1 << 16].repeat(256)).is_err());
                 meet(&awake);
             });

@@ -1,4 +1,4 @@
-//! Which goroutine gets the P that another one has lent for the time of a blocking call.
+//! Tests which goroutine gets the P that another one has lent for the time of a blocking call.
 //!
 //! With one P the order is certain, except where the kernel keeps a thread off its core for so long
 //! that the monitor takes the P. That may happen in some rounds on a busy machine.

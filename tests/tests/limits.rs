@@ -142,8 +142,8 @@ fn under_a_limit(role: &str) {
         "v" => (libc::RLIMIT_AS, "`ulimit -v`"),
         _ => (libc::RLIMIT_DATA, "`ulimit -d`"),
     };
-    // Regions of 16, 32 and 64 MiB, for 329 stacks, would not fit together with the rest of the
-    // program.
+    // Without a limit gort would map regions of 16, 32 and 64 MiB for 329 stacks. These do not fit
+    // here together with the rest of the program.
     let limit = limit(resource, 100 * MIB);
     let runtime = runtime::Builder::new().main_stack_size(256 * KIB);
     runtime.run(move || {

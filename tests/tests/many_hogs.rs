@@ -46,9 +46,9 @@ claims! {
         for _ in 0..100 {
             sleep(Duration::from_millis(1));
         }
-        // For each P, two hogs compute without a P. On a machine with fewer cores there are a few
-        // more, which the P finds between two holds. Then there are sysmon, the harness, and idle
-        // Ms.
+        // The runtime lets four hogs for each P and ten more compute on threads without a P, before
+        // it puts others on hold. Each time that a hold ends, a few more become hogs. The other
+        // threads are sysmon, those of the harness, and idle Ms.
         let (most, threads) = (10 * max_procs() + 40, threads());
         assert!(threads <= most, "{threads} threads, {} started", started.load(Relaxed));
         stop.store(true, Relaxed);

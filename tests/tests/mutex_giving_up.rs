@@ -221,7 +221,7 @@ claims! {
             drop(held);
             assert!(mutexes.iter().all(|mutex| mutex.try_lock().is_ok()));
         }
-        // The same mutex twice.
+        // Two arms wait for the same mutex.
         let held = mutexes[0].lock();
         let waiter = parked(WaitReason::Select, || {
             select! {

@@ -53,8 +53,8 @@ fn filled(mut stream: &TcpStream) -> ErrorKind {
     }
 }
 
-/// The other end resets while a goroutine waits to read or to write, after a half-close, or before
-/// the call.
+/// Resets connections: while a goroutine waits to read or to write, after a half-close, and before
+/// the call. Checks the errors of the calls.
 fn resets() {
     let (near, far) = pair();
     let far = Arc::new(far);

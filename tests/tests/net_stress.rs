@@ -94,7 +94,7 @@ fn life(addr: SocketAddr, random: &mut Random) {
     }
     breaker.join().expect("join");
     if fate == 1 {
-        // Otherwise the writer may wait for ever, because the other end does not read any more.
+        // The other end does not read any more, so without this the writer might wait for ever.
         stream.close();
     }
     writing.join().expect("join");

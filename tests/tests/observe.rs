@@ -1,4 +1,4 @@
-//! What the runtime reports about itself while it runs: metrics.
+//! Metrics: what the runtime reports about itself while it runs.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;

@@ -27,7 +27,7 @@ claims! {
         other.join().unwrap();
         assert_eq!(rx.recv(), Ok(7));
 
-        // The same with a receiver that waits.
+        // The same holds with a receiver that waits.
         let (tx, rx) = oneshot::channel();
         let waits = parked(WaitReason::OneshotReceive, move || rx.recv());
         on_system_stack(|| tx.send(8)).unwrap();

@@ -286,7 +286,7 @@ fn a_panics_message_is_headed_by_its_goroutine() {
             parser.join().unwrap_err();
             let nameless = go!(move || gort::on_system_stack(|| panic!("nameless after {id}")));
             nameless.join().unwrap_err();
-            // These panics have no heading.
+            // A panic of a plain thread has no heading, and an exit prints nothing.
             std::thread::spawn(|| panic!("of a thread"))
                 .join()
                 .unwrap_err();

@@ -324,7 +324,7 @@ claims! {
     fn a_command_can_be_used_again_and_its_defaults_are_std_s() {
         let mut command = sh("cat; echo out; echo err >&2");
         for _ in 0..2 {
-            // There is nothing to read, and both streams are captured.
+            // By default the input is empty, and both output streams are captured.
             let output = command.output().unwrap();
             assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"out\n"[..], &b"err\n"[..]));
         }

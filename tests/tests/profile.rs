@@ -271,7 +271,7 @@ claims! {
         assert_eq!(sum, num_goroutines() as u64, "{text}");
         assert_eq!(sum, 1011);
         if AS_THREADS {
-            // There are no stacks, but there are the places.
+            // Here profiles have no stacks, only the places at which goroutines wait.
             assert_eq!((lines.len(), lines[0].1, lines[1].1), (3, 1000, 10), "{text}");
         } else {
             assert_eq!(of_function(&lines, "waits_among_many"), 1000);

@@ -449,9 +449,9 @@ claims! {
         let peer = go!(move || {
             while !stop.load(Relaxed) && pings.recv().is_ok() && pong.send(()).is_ok() {}
         });
-        // In each pause between two turns of this goroutine the pair does many exchanges or few.
-        // Most exchanges must belong to a pause with many. This does not hold at first, and a busy
-        // machine may leave the pair no whole time slice for a while.
+        // Between two turns of this goroutine the pair does many exchanges (a time slice full) or
+        // few. Most exchanges must be among many. This does not hold at first, and a busy machine
+        // may leave the pair no whole time slice for a while.
         let (since, mut before, mut most, mut among_many) = (Instant::now(), 0, 0, 0);
         let elapsed = |ms| since.elapsed() > Duration::from_millis(ms);
         let mut start = 0;

@@ -41,7 +41,7 @@ claims! {
         });
         timer.reset(ms(30));
         let before = Instant::now();
-        // Otherwise the machine was so slow that the timer was already due.
+        // If this returns false, the machine was so slow that the timer was already due.
         if timer.reset(ms(60)) {
             assert!(select.join().unwrap().unwrap() >= before + ms(60));
         }
@@ -56,7 +56,7 @@ claims! {
             move || select! { <-timer => 0, v = <-rx => v.unwrap() }
         });
         timer.reset(ms(20));
-        // Otherwise the machine was so slow that there was nothing to stop.
+        // If this returns false, the machine was so slow that there was nothing to stop.
         if timer.stop() {
             sleep(ms(40));
             settle();

@@ -389,7 +389,7 @@ claims! {
             default => false,
         };
         assert!(!tried);
-        // The same semaphore in two arms, and one request that is impossible.
+        // Three arms wait for one semaphore. The request of the first arm is impossible.
         let waiter = semaphore.clone();
         let twice = parked(WaitReason::Select, move || {
             select! {

@@ -220,7 +220,8 @@ claims! {
             kill(Signal::SIGINT);
         }
         assert!(ctx.done().recv().is_err());
-        // The same without another receiver: a released signal would kill the process here.
+        // There is no other receiver here. If the context had released the signal, it would kill
+        // the process.
         for _ in 0..100 {
             kill(Signal::SIGINT);
             sleep(Duration::from_micros(100));

@@ -230,7 +230,7 @@ claims! {
             yield_now();
         }
         assert_eq!(ended.load(SeqCst), 3);
-        // From a plain thread, with a clone.
+        // A plain thread can do the same, with a clone of the flight.
         let thread = thread::spawn(move || flight.clone().run_chan(1, || "again").recv());
         assert_eq!(gort::blocking(|| thread.join().unwrap()), Ok(("again", false)));
     }

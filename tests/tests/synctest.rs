@@ -618,7 +618,7 @@ claims! {
         assert!(exited.join().unwrap_err().is_exited());
     }
 
-    // These uses are refused.
+    // Refused are a bubble in a bubble, `wait` outside a bubble, and `wait` in two goroutines.
     fn bubbles_do_not_nest_and_have_one_waiter() {
         let said = panic_of(|| synctest::run(|| ()));
         assert!(said.contains("do not nest"), "{said}");

@@ -199,12 +199,12 @@ claims! {
                 drop(bomb.0.clone());
             })
         };
-        // Here the timer's owner is the last.
+        // Here the timer is the last owner.
         let stopped = armed(HOUR);
         assert!(stopped.stop());
         assert!(gort::recover(move || drop(stopped)).is_err());
         rx.recv().unwrap();
-        // Here the goroutine is: it continues after the timer was dropped.
+        // Here the goroutine is the last owner: it continues after the timer was dropped.
         drop(armed(ms(1)));
         dropped.send(()).unwrap();
         rx.recv().unwrap();

@@ -148,7 +148,7 @@ claims! {
             move || timer.recv()
         });
         timer.reset(ms(50));
-        // Otherwise the machine was so slow that there was nothing to stop.
+        // If this returns false, the machine was so slow that there was nothing to stop.
         if timer.stop() {
             sleep(ms(100));
             settle();

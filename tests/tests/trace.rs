@@ -214,7 +214,7 @@ claims! {
             runs_of_all += runs;
             waits_of_all += waits;
         }
-        assert!(waits_of_all > GOROUTINES, "somebody has waited");
+        assert!(waits_of_all > GOROUTINES, "the goroutines have waited");
         let on_ps: usize = trace.below("Ps").iter().map(|(p, _)| trace.on(*p).len()).sum();
         assert!(on_ps >= runs_of_all, "each run is on a P");
     }
@@ -283,7 +283,8 @@ claims! {
         let number = || gort::current().id().to_string();
         let receiver = parked(WaitReason::ChanReceive, move || (rx.recv(), number()).1);
         let waker = number();
-        // The caller runs since before the trace began, and has not parked yet when it sends.
+        // The caller has been running since before the trace began, and does not park before it
+        // sends.
         let trace = traced("first", || tx.send(1).unwrap());
         let woken = receiver.join().unwrap();
         let wakes = trace.wakes();
