@@ -39,7 +39,7 @@ fn watch(name: &str, procs: usize, options: &str) -> (Killed, impl Iterator<Item
     (child, lines.map_while(Result::ok))
 }
 
-/// Returns the numbers in a line of the form `… key=value …`.
+/// Returns the values in a line of the form `… key=value …`, by their keys.
 fn fields(line: &str) -> HashMap<&str, &str> {
     line.split(' ')
         .filter_map(|word| word.split_once('='))

@@ -1,6 +1,5 @@
 //! Tests the deadlock report with nested and concurrent `run`, with endless time limits, and while
-//! standard error is locked. The
-//! report is never missing and never false.
+//! standard error is locked. The report is never missing and never false.
 //!
 //! A scenario is a process without libtest's threads, which could wake any goroutine. It is this
 //! executable, which becomes the scenario before libtest begins.

@@ -144,7 +144,7 @@ claims! {
         drop(tx);
         sleep(Duration::from_millis(20));
         settle();
-        assert_eq!(alive.load(SeqCst), 0, "the result that nobody will ask for");
+        assert_eq!(alive.load(SeqCst), 0, "a result that no goroutine can take is dropped");
     }
 
     fn an_os_thread_lock_that_is_taken_on_the_system_stack_holds_outside() {

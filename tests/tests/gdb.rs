@@ -154,7 +154,7 @@ fn gdb_shows_goroutines_of_a_process_and_of_a_core_file() {
         return;
     }
     check(&said);
-    // The unwinder is off again: gdb's own frames are those of the thread.
+    // After these commands the script's unwinder is off again, so `bt` shows the thread's frames.
     let own = said.lines().rfind(|line| line.starts_with("#0")).unwrap();
     assert!(
         own.contains("syscall") || own.contains("futex") || own.contains("epoll"),

@@ -181,8 +181,8 @@ claims! {
         assert!(taken <= since.elapsed().as_millis() / 10 + 5, "taken {taken} times");
     }
 
-    // An announced blocking call ends when the goroutine waits. Then each other goroutine has a
-    // time slice.
+    // If a goroutine waits inside an announced blocking call, the call counts as ended: the other
+    // goroutines get whole time slices.
     fn a_blocking_call_that_waits_in_the_runtime_costs_others_nothing() {
         if max_procs() > 1 || always_migrates() {
             return;
@@ -209,7 +209,7 @@ claims! {
         drop(tx);
         other.join().unwrap();
         waits.join().unwrap();
-        // On a busy machine a few of them last for a time slice.
+        // On a busy machine a few of the computations last for a time slice.
         assert!(taken < 50, "taken in {taken} of 100 computations");
     }
 
@@ -287,7 +287,7 @@ claims! {
             return;
         }
         let soon = (0..50).filter(|_| {
-            // Main has only just got its P, and the other goroutine will have.
+            // This starts a new time slice for main. The other goroutine begins one as well.
             yield_now();
             set_max_procs(2);
             let (runs, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -363,7 +363,7 @@ claims! {
             let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
             line.unwrap().trim().parse::<u32>().unwrap()
         };
-        // With a pending timer the monitor does not look for a deadlock now and then.
+        // While a timer is pending, the monitor does not look for deadlocks at intervals.
         go!(|| gort::time::sleep(Duration::from_secs(3_600)));
         let looks = gort::blocking(|| {
             thread::sleep(Duration::from_millis(400));

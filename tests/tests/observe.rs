@@ -14,8 +14,8 @@ use std::sync::atomic::{
 use std::thread;
 use std::time::Instant;
 
-/// Reads the metrics until `is` holds for them. A number may lag behind by the few steps that a
-/// thread takes between two numbers.
+/// Reads the metrics until `is` holds for them. That may take a moment, because a thread does not
+/// update all metrics in one step.
 fn eventually(what: &str, is: impl Fn(&Metrics) -> bool) -> Metrics {
     let until = Instant::now() + Duration::from_secs(30);
     loop {

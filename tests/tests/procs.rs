@@ -170,7 +170,7 @@ claims! {
                 set_max_procs(1);
                 end.recv().unwrap_err();
             });
-            // This one stays here until the other has run.
+            // This goroutine stays on the P that remains, and yields until the other one has run.
             let busy = go!(clone [ran]; {
                 let since = Instant::now();
                 while !runs.load(SeqCst) {

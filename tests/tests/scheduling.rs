@@ -52,7 +52,7 @@ fn pair(steps: usize, stop: &Arc<AtomicBool>) -> [JoinHandle<usize>; 2] {
         spawn(move || {
             let mut done = 0;
             if serves && tx.send(()).is_err() {
-                // The other goroutine has seen `stop` before it began.
+                // The other goroutine saw `stop` before its first job, and has ended.
                 return done;
             }
             while !stop.load(Relaxed) && rx.recv().is_ok() {
@@ -551,7 +551,7 @@ claims! {
     // SC13: goroutines that timers wake all the time run ahead of goroutines in the queue.
     fn due_timers_do_not_starve_queued_goroutines() {
         if max_procs() > 1 {
-            // The turns need not be spread evenly.
+            // With more Ps the turns need not be spread evenly.
             return;
         }
         // The goroutines do much work per turn in the first round, and little in the second.

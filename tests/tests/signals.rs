@@ -129,7 +129,7 @@ claims! {
                         sleep(Duration::from_micros(50));
                     }
                     if n % 64 == 0 {
-                        // This goroutine begins and ends in between.
+                        // Signals also arrive while this goroutine begins and ends.
                         go!(|| ()).join().unwrap();
                     }
                 }
@@ -201,7 +201,8 @@ claims! {
         let (ctx, cancel) = notify_context(&parent, &[Signal::SIGINT]);
         cancel_parent.cancel("no more work");
         assert_eq!(ctx.cause().unwrap().to_string(), "no more work");
-        // Until the context is cancelled as well, the signal has no effect.
+        // The parent's end has cancelled the context. Until `cancel` is called as well, the signal
+        // has no effect.
         kill_and_see(Signal::SIGINT);
         cancel.cancel();
         let (done, cancel) = notify_context(&parent, &[Signal::SIGINT]);

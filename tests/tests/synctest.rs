@@ -44,7 +44,7 @@ fn time_stands(wait: impl FnOnce() + Send + 'static, end: impl FnOnce() + Send +
     let (waits, is_waiting) = mpsc::channel();
     let ender = thread::spawn(move || {
         is_waiting.recv().unwrap();
-        // Gives a wrong jump time to happen.
+        // If the clock jumped wrongly, it would do so in this time.
         thread::sleep(20 * MS);
         end();
     });
@@ -580,7 +580,8 @@ claims! {
         assert!(text.contains("\"sleeper\" [sleep]"), "{text}");
     }
 
-    // VT20: the root's panic comes before the report, and waits for the other goroutines.
+    // VT20: the root's panic takes precedence over the deadlock report. It is raised when the other
+    // goroutines have ended or can never run.
     fn the_panic_of_the_root_comes_first() {
         let count = Arc::new(AtomicU32::new(0));
         let theirs = Arc::clone(&count);
