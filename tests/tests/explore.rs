@@ -265,7 +265,11 @@ fn a_long_path_that_no_seed_can_hold_is_found_again_by_counting() {
         .strategy(Strategy::Exhaustive)
         .schedules(100_000);
     let failure = exhaustive.run(program).unwrap_err();
-    assert_eq!(failure.seed() >> 60, 0xD, "the seed is not the number of a schedule: {failure}");
+    assert_eq!(
+        failure.seed() >> 60,
+        0xD,
+        "the seed is not the number of a schedule: {failure}"
+    );
     let again = Options::new()
         .schedules(1)
         .seed(failure.seed())

@@ -66,8 +66,8 @@ const FINE_BEFORE: [&str; 2] = ["may or ", "lifetime "];
 
 const NAME_THE_ACTOR: &str = "name the actor: the caller, the owner, a waiter, the goroutine";
 
-/// Names of what is outside the repository and why they must not be used. Each name is in two
-/// halves, so that this file passes.
+/// Names of what is outside the repository, and what to write instead. Each name is in two halves,
+/// so that this file passes.
 const OUTSIDE: [([&str; 2], &str); 3] = [
     (["API", ".md"], "say the behaviour"),
     (["SEMAN", "TICS"], "say the behaviour"),

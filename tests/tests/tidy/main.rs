@@ -86,7 +86,7 @@ const COMMON_NAMES: [(&str, &str, &str); 9] = [
     (
         "gort-runtime",
         "Options",
-        "`debug`'s, read once, never imported; `newproc`'s",
+        "those of `GORT_DEBUG` (`debug`), which no module imports; those of a new goroutine (`newproc`); those of `explore`, which users see",
     ),
     (
         "gort-sync",
@@ -96,17 +96,17 @@ const COMMON_NAMES: [(&str, &str, &str); 9] = [
     (
         "gort-sync",
         "Receiver",
-        "each kind of channel's, called by its module, as tokio's",
+        "each kind of channel's, written with its module, as in tokio",
     ),
     (
         "gort-sync",
         "RecvError",
-        "a channel's; `broadcast`'s, called by its module, as tokio's",
+        "a channel's; `broadcast`'s, written with its module, as in tokio",
     ),
     (
         "gort-sync",
         "Sender",
-        "each kind of channel's, called by its module, as tokio's",
+        "each kind of channel's, written with its module, as in tokio",
     ),
     (
         "gort-sync",
@@ -121,7 +121,7 @@ const COMMON_NAMES: [(&str, &str, &str); 9] = [
     (
         "gort-sync",
         "Word",
-        "each lock's, called by its module: `word::mutex`, `once`, `rwlock`",
+        "each lock's, written with its module: `word::mutex`, `once`, `rwlock`",
     ),
 ];
 
@@ -268,7 +268,7 @@ fn files_are_short() {
     nothing("files that are too long", &found);
 }
 
-/// Types that only their own modules can name may share a name: the reader sees the one that is
+/// Types that only their own modules can name may share a name: the reader sees which one is
 /// meant.
 #[test]
 fn names_are_unique() {
