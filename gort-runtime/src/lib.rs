@@ -127,7 +127,9 @@
 //! proc/         watcher           what watches for a goroutine's end
 //! proc/         collisions        when a P steps back from cache lines
 //! proc/         glimpse           observing a goroutine that waits and may be woken
-//! base/         lock lockrank     locks that block the thread · the order of locks
+//! base/         lock rawlock      data behind a lock that blocks the thread · the lock
+//! base/         lockrank          the order of locks
+//! base/         sleepers          counts of waiters that an unlocker might not see
 //! base/         note barrier      a sleep for one thread · asymmetric fences
 //! base/         config debug      settings of the process · `GORT_DEBUG`
 //! base/         throw             `fatal` and `throw`
@@ -195,6 +197,10 @@ mod wait;
 mod tests;
 
 pub use base::lock::{Lock, LockGuard, RawLock};
+
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub use base::sleepers::{Sleepers, mutex_sleepers};
 
 #[cfg(not(loom))]
 pub use {

@@ -40,6 +40,7 @@
 //! spin error                         spinning and backing off · the errors of locks
 //! word/      mutex rwlock once       the state words of locks, which loom explores
 //! prim runtime_loom                  atomics, or loom's · stand-in for the runtime, for loom
+//! sleepers_loom                      stand-in for the runtime's count of waiters, for loom
 //! ```
 //!
 //! The crate below is `gort-runtime`: `Current`, `Waiter`, `RawLock`.
@@ -90,6 +91,8 @@ mod semaphore;
 pub mod signal;
 #[cfg(not(loom))]
 mod singleflight;
+#[cfg(loom)]
+mod sleepers_loom;
 mod spin;
 mod sudog;
 #[cfg(not(loom))]

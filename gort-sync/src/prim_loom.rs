@@ -226,6 +226,12 @@ impl<T> AtomicPtr<T> {
     }
 }
 
+/// Stores `value` by a read-modify-write, as gort-runtime's function of this name does under loom.
+#[track_caller]
+pub(crate) fn store_among_rmws(word: &AtomicU32, value: u32, order: Ordering) {
+    word.swap(value, order);
+}
+
 /// Allocates `n` values, made by `zero`: loom's atomics and cells cannot be zeroed memory.
 ///
 /// # Safety

@@ -32,6 +32,12 @@ impl<T> DataCell<T> {
     }
 }
 
+/// Stores `value` in a word that other threads change by read-modify-writes at the same time.
+#[inline(always)]
+pub(crate) fn store_among_rmws(word: &AtomicU32, value: u32, order: Ordering) {
+    word.store(value, order);
+}
+
 /// Allocates `n` zeroed values; all zeroes are valid for them. Under loom, `_zero` makes the values
 /// instead. Returns null if there is no memory.
 ///

@@ -16,7 +16,10 @@
 //!   come first.
 //! - `random` is always 0, since loom needs executions that can be repeated.
 
+pub use crate::sleepers_loom::{Sleepers, mutex_sleepers};
+
 use crate::prim::Alive;
+use crate::sleepers_loom;
 use loom::sync::{Mutex, MutexGuard};
 use loom::thread::{self, Thread};
 use std::any::Any;
@@ -70,6 +73,7 @@ pub(crate) fn spins(rounds: u32) {
 #[cfg(test)]
 pub(crate) fn reset() {
     TIME.set(START);
+    sleepers_loom::reset();
     PARKERS.take();
     SNOOZES.set(0);
     LOCKS.set(0);

@@ -5,6 +5,7 @@ use crate::base::barrier;
 use crate::base::config::{CONFIG, Config, setting};
 use crate::base::debug;
 use crate::base::forked;
+use crate::base::sleepers;
 use crate::base::stackkind::StackKind;
 use crate::monitor::sysmon;
 use crate::panics::panicking;
@@ -67,7 +68,9 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
             stack::ensure_identities();
         }
         let procs = procs.clamp(1, MAX_PROCS) as u32;
-        barrier::init(!debug.no_membarrier);
+        if barrier::init(!debug.no_membarrier) {
+            sleepers::rely_on_heavy_barriers();
+        }
         stack::install_overflow_handler();
         gstatus::allow_observers(debug.backtrace);
         let mut shared = SCHED.shared.lock();

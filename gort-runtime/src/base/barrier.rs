@@ -14,7 +14,6 @@ use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
     fence,
 };
-use crate::base::rawlock;
 use crate::base::throw::throw;
 use crate::os;
 use std::sync::atomic::compiler_fence;
@@ -22,12 +21,11 @@ use std::sync::atomic::compiler_fence;
 /// Whether `heavy` issues the barrier for both sides.
 static ASYMMETRIC: AtomicBool = AtomicBool::new(false);
 
-/// Chooses the kind of barrier. Called once, at start-up.
-pub(crate) fn init(allow_membarrier: bool) {
-    if allow_membarrier && os::register_membarrier() {
-        ASYMMETRIC.store(true, Relaxed);
-        rawlock::rely_on_heavy_barriers();
-    }
+/// Chooses the kind of barrier. Called once, at start-up. Returns whether membarrier works.
+pub(crate) fn init(allow_membarrier: bool) -> bool {
+    let works = allow_membarrier && os::register_membarrier();
+    ASYMMETRIC.store(works, Relaxed);
+    works
 }
 
 /// Executes the barrier of the fast path, which is free if membarrier works.

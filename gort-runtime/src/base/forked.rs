@@ -7,11 +7,11 @@
 //!
 //! A `pthread_atfork` handler sets a flag in the child. A thread checks the flag only where it is
 //! about to depend on other threads and pays for a lock or a system call anyway: before a plain
-//! thread waits (`threadparker.rs`), before a thread sleeps for a lock (`rawlock.rs`), before it wakes
-//! an M or puts a goroutine into the global queue (`submit.rs`), and before it has a descriptor
-//! watched (`netpoll/poll.rs`). Operations that need no other thread (sending into a buffer with
-//! room, `try_recv`, dropping a handle) work in the child as they do without a runtime. `vfork` and
-//! `posix_spawn`, which std uses to start programs, do not run the handler.
+//! thread waits (`threadparker.rs`), before a thread sleeps for a lock (`rawlock.rs`), before it
+//! wakes an M or puts a goroutine into the global queue (`submit.rs`), and before it has a
+//! descriptor watched (`netpoll/poll.rs`). Operations that need no other thread (sending into a
+//! buffer with room, `try_recv`, dropping a handle) work in the child as they do without a runtime.
+//! `vfork` and `posix_spawn`, which std uses to start programs, do not run the handler.
 //!
 //! The accesses are Relaxed: the flag changes in a process that has a single thread, the one that
 //! reads it.

@@ -18,5 +18,7 @@ pub(crate) mod protobuf;
 #[cfg(any(not(loom), test))]
 pub(crate) mod rawlock;
 pub(crate) mod shown;
+#[cfg(any(not(loom), test))]
+pub(crate) mod sleepers;
 pub(crate) mod stackkind;
 pub(crate) mod throw;

@@ -10,31 +10,15 @@
 //!
 //! # Release without a locked instruction
 //! Drepper's unlocker swaps FREE into the word, and so learns whether the word was CONTENDED. This
-//! one only stores FREE, as long as no thread sleeps for any lock of the process. [`SLEEPERS`]
-//! counts the threads that sleep, or are about to:
-//!
-//! | a thread that goes to sleep | the unlocker |
-//! |---|---|
-//! | adds itself to `SLEEPERS` | finds no sleepers (otherwise it swaps, as Drepper's does) |
-//! | executes the heavy barrier | stores FREE |
-//! | swaps CONTENDED into the word; if that returns FREE, it has the lock | executes the light barrier |
-//! | sleeps while the word is CONTENDED | if there are sleepers now, wakes a thread that sleeps on the word |
-//!
-//! No wake-up is lost. Of the two barriers one comes first. If the light one does, the thread's
-//! swap sees the FREE that was stored before it, or what a later holder of the lock has written. If
-//! the heavy one does, the unlocker's second look sees the thread in the count, and its wake-up
-//! comes after its FREE: the thread is then asleep and woken, or finds that the word is not
-//! CONTENDED and does not fall asleep. A thread that is woken and finds the lock held swaps and
-//! sleeps again. It is still in the count, so the same holds for each later holder.
+//! one only stores FREE, as long as no thread sleeps for any lock of the process. `sleepers.rs`
+//! says how an unlocker learns of a thread that goes to sleep at that moment. It then wakes a
+//! thread that sleeps on the word. Its wake-up comes after its FREE: the other thread is asleep and
+//! is woken, or finds that the word is not CONTENDED and does not fall asleep. A thread that is
+//! woken and finds the lock held swaps and sleeps again, and it is still in the count.
 //!
 //! Each wake-up wakes one thread. If others sleep on the same word, the woken thread's own release
 //! finds them in the count, and by then the word is CONTENDED, because a thread that has slept
 //! takes the lock by swapping CONTENDED into it.
-//!
-//! Before start-up has found that membarrier works, and for ever where it does not, `SLEEPERS`
-//! includes [`FENCELESS`], so it is never 0 and every unlocker swaps. Start-up takes it away by a
-//! read-modify-write. A thread whose addition precedes that in the count's modification order needs
-//! no barrier: an unlocker that reads 0 reads a later value, which would include the thread.
 //!
 //! # Orderings
 //! Data is synchronised through the lock's word: acquiring the lock is an acquire operation on it,
@@ -47,9 +31,10 @@ use crate::base::lockrank;
 use crate::base::lockrank::Rank;
 use crate::base::prim::{
     AtomicU32,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
-    const_unless_loom, global, heavy_barrier, light_barrier, spin_hint, store_among_rmws,
+    Ordering::{Acquire, Relaxed, Release},
+    const_unless_loom, spin_hint, store_among_rmws,
 };
+use crate::base::sleepers::LOCK_SLEEPERS;
 use crate::os;
 
 const FREE: u32 = 0;
@@ -59,26 +44,6 @@ const CONTENDED: u32 = 2;
 
 /// Number of times a thread checks the word before it sleeps in the kernel.
 const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
-
-/// The part of [`SLEEPERS`] that says that unlockers must not rely on sleepers' heavy barriers.
-const FENCELESS: u32 = 1 << 31;
-
-global! {
-    /// Number of threads that sleep for a lock, or are about to, and [`FENCELESS`].
-    static SLEEPERS: AtomicU32 = AtomicU32::new(FENCELESS);
-}
-
-/// Lets unlockers rely on sleepers' heavy barriers. Called once at start-up, if membarrier works,
-/// after `heavy_barrier` has begun to use it.
-pub(crate) fn rely_on_heavy_barriers() {
-    SLEEPERS.fetch_sub(FENCELESS, AcqRel);
-}
-
-/// Returns the number of threads that sleep for a lock, or are about to.
-#[cfg(all(loom, test))]
-pub(crate) fn sleepers() -> u32 {
-    SLEEPERS.load(Relaxed)
-}
 
 /// A lock without data.
 #[derive(Debug)]
@@ -178,16 +143,14 @@ impl RawLock {
 
     /// Sleeps until the thread has acquired the lock.
     fn sleep_until_taken(&self) {
-        if SLEEPERS.fetch_add(1, AcqRel) & FENCELESS == 0 {
-            heavy_barrier();
-        }
+        LOCK_SLEEPERS.add();
         // Once this thread has slept, it does not know whether others sleep too. It therefore
         // leaves the word CONTENDED even when it acquires the lock. At worst that costs one
         // needless wake.
         while self.word.swap(CONTENDED, Acquire) != FREE {
             os::futex_wait(&self.word, CONTENDED, None);
         }
-        SLEEPERS.fetch_sub(1, Relaxed);
+        LOCK_SLEEPERS.remove();
     }
 
     /// Releases the lock.
@@ -203,10 +166,9 @@ impl RawLock {
         #[cfg(debug_assertions)]
         lockrank::released(self.addr());
         let word: *const AtomicU32 = &raw const self.word;
-        let a_thread_may_sleep = if SLEEPERS.load(Relaxed) == 0 {
+        let a_thread_may_sleep = if LOCK_SLEEPERS.is_none() {
             store_among_rmws(&self.word, FREE, Release);
-            light_barrier();
-            SLEEPERS.load(Relaxed) != 0
+            !LOCK_SLEEPERS.is_none_after_store()
         } else {
             self.word.swap(FREE, Release) == CONTENDED
         };

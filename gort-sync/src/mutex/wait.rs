@@ -163,6 +163,7 @@ impl RawMutex {
     /// there is one.
     fn take_next(&self, queue: &mut WaitQueue) -> Option<Won> {
         while let Some(first) = queue.front() {
+            self.word.restore();
             let duty = self.word.duty(is_starving(first));
             if duty == Duty::None {
                 return None;

@@ -19,19 +19,21 @@
 //! | `success` is not set; the waker wakes no waiter | nearly all |
 //! | an arm that was not chosen leaves its record, or is woken to compete | `an_arm_keeps_an_unwanted_lock`, `an_arm_that_gives_up_..` |
 //! | `push_front` leaves the old head's `prev` | `a_waiter_that_gives_up_takes_a_wake_up_along` |
+//! | a waiter is not counted; a store restores nothing, has no duty, or is Relaxed; `CONTESTED` is set under a holder that does not know of it; a contested mutex is released by a store; a mutex stays counted, or is taken out too early | `a_store_forgets_one_of_two_waiters` |
 //! | `is_duty` ignores `STARVING` when `WOKEN` is set | none: it takes two unlockers, the first of them late, a woken waiter and an arm behind it |
 //!
 //! Some steps decide only which thread is next, or how many steps a thread takes. No model sees
 //! these: that newcomers respect `STARVING`; that this bit is set while the lock is held and
-//! cleared by a hand-over; that waiters starve at all, and at which end they enter; that `WOKEN`
-//! keeps other waiters asleep; and that a waiter that leaves an empty queue clears `QUEUED`
-//! (otherwise the next unlocker looks, and clears it).
+//! cleared by a hand-over; that `CONTESTED` is set at all; that waiters starve at all, and at which
+//! end they enter; that `WOKEN` keeps other waiters asleep; and that a waiter that leaves an empty
+//! queue clears `QUEUED` (otherwise the next unlocker looks, and clears it).
 
 use super::{Data, explore, explore_far};
 use crate::mutex::{Mutex, MutexGuard};
 use crate::runtime_loom::{spins, starves};
 use crate::select::macro_support::recv;
 use crate::select::{Order, Wait, select};
+use crate::sleepers_loom::{mutex_sleepers, release_by_store};
 use crate::word::mutex::{Duty, Word};
 use loom::thread;
 use std::sync::Arc;
@@ -111,6 +113,52 @@ fn several_lock(threads: &'static [&'static [How]]) -> impl Fn() + Send + Sync +
         let data = mutex.try_lock().unwrap();
         assert_eq!(data.get() as usize, locked);
     }
+}
+
+/// Does what `all_lock` does, with unlockers that release by a store. In the end no waiter is
+/// counted.
+fn all_lock_by_store(threads: &'static [&'static [How]]) {
+    let model = several_lock(threads);
+    explore(move || {
+        release_by_store();
+        model();
+        assert!(mutex_sleepers().is_none(), "a waiter is still counted");
+    });
+}
+
+#[test]
+fn a_store_forgets_a_waiter() {
+    all_lock_by_store(&[&[How::Wait], &[How::Wait]]);
+}
+
+#[test]
+fn a_store_forgets_a_waiter_that_comes_again() {
+    all_lock_by_store(&[&[How::Wait, How::Wait], &[How::Wait, How::Wait]]);
+}
+
+#[test]
+fn a_store_forgets_one_of_two_waiters() {
+    all_lock_by_store(&[&[How::Wait], &[How::Wait], &[How::Wait]]);
+}
+
+#[test]
+fn a_store_forgets_a_waiter_behind_one_that_gives_up() {
+    all_lock_by_store(&[&[How::Limited], &[How::Wait], &[How::Wait]]);
+}
+
+#[test]
+fn a_store_forgets_a_waiter_that_starves() {
+    all_lock_by_store(&[&[How::Starve], &[How::Wait], &[How::Wait]]);
+}
+
+#[test]
+fn a_store_forgets_an_arm() {
+    all_lock_by_store(&[&[How::Arm], &[How::Select], &[How::Wait]]);
+}
+
+#[test]
+fn a_store_forgets_a_spinner() {
+    all_lock_by_store(&[&[How::Spin], &[How::Wait], &[How::Wait]]);
 }
 
 #[test]

@@ -7,29 +7,50 @@
 //! | `WOKEN` | a goroutine competes | an unlocker, for the waiter that it wakes; a spinning newcomer | the competitor, or an unlocker that takes the wake-up back |
 //! | `STARVING` | no thread can take the lock: it is only handed over | an unlocker that finds a starving waiter at the front | as `QUEUED`, or an unlocker that hands over |
 //! | `PASSED` | how many spinning newcomers have set `WOKEN` since a waiter was last woken | a spinning newcomer | as `QUEUED`, or an unlocker that wakes or hands over |
+//! | `CONTESTED` | unlockers must not release by a store | a waiter as it locks, or an unlocker that hands over | an unlocker, after a thousand releases without a waiter |
+//! | `CALM` | how many releases there have been since `CONTESTED` was last set | an unlocker | as `CONTESTED`, or the thread that sets that |
 //!
-//! Lockers, unlockers and spinning newcomers change `LOCKED`, `WOKEN` and `PASSED` without the
-//! queue's lock. All other changes are made under it. As in Go's `sync.Mutex`, an unlocker first
-//! frees the lock, by a subtraction. The old value of the word tells it whether it has a *duty*: to
-//! look after the waiters, under the queue's lock.
+//! Lockers, unlockers and spinning newcomers change `LOCKED`, `WOKEN`, `PASSED`, `CONTESTED` and
+//! `CALM` without the queue's lock. All other changes are made under it. As in Go's `sync.Mutex`,
+//! an unlocker first frees the lock, by an addition. The old value of the word tells it whether it
+//! has a *duty*: to look after the waiters, under the queue's lock.
+//!
+//! # Release by a store
+//! If the word is LOCKED and nothing else, the holder stores 0 instead, which is cheaper (half the
+//! time of `mutex_uncontended`). It may thus overwrite what others have written since it looked:
+//! `QUEUED`, and after that the other bits. A waiter that announces itself is therefore counted in
+//! [`mutex_sleepers`] (`sleepers.rs` in gort-runtime has the protocol). If the unlocker finds after
+//! its store that some mutex is counted, it has a duty, too, and first restores `QUEUED`
+//! ([`restore`](Word::restore)).
+//!
+//! Being counted costs the waiter a barrier of some microseconds. But it is needed only while the
+//! holder does not know that there are waiters. `CONTESTED` makes it know: the bit is only set by
+//! the change that also sets `LOCKED`, so each holder knows from the beginning whether it may
+//! release by a store. Once a goroutine that has waited has locked, waiters are not counted any
+//! more, for the next thousand releases.
 //!
 //! # Invariants
 //! 1. If the queue is not empty, `QUEUED` is set. (It may also be set while the queue is empty:
 //!    when a select has announced itself and then need not wait. The next unlocker then finds the
-//!    queue empty.)
-//! 2. `WOKEN` is set exactly while there is a competitor: a waiter that was removed from the queue
-//!    without being handed the lock, or a newcomer that spins and has set the bit
-//!    ([`compete`](Word::compete)). The competitor clears the bit as it locks
-//!    ([`try_lock`](Word::try_lock)), or in [`lock_or_announce`](Word::lock_or_announce). No other
-//!    thread clears it: an unlocker takes back only a bit that it has set itself, and while the bit
-//!    is set no other thread sets it.
+//!    queue empty.) The exception is a word that an unlocker has just overwritten: that unlocker is
+//!    on its way to restore the bit.
+//! 2. While `WOKEN` is set, there is a competitor: a waiter that was removed from the queue without
+//!    being handed the lock, or a newcomer that spins and has set the bit
+//!    ([`compete`](Word::compete)). A competitor clears the bit as it locks
+//!    ([`try_lock`](Word::try_lock)), or in [`lock_or_announce`](Word::lock_or_announce), and not
+//!    later. Usually there is one competitor at most. If a release by a store has overwritten its
+//!    bit, an unlocker may wake another one; then the first to leave clears the bit, which is too
+//!    early and costs at most another wake-up.
 //! 3. `LOCKED` is set at the moment at which a thread sets `STARVING`. While `STARVING` is set and
 //!    `LOCKED` is not, the unlocker that freed the lock has a duty and is on its way, and only an
 //!    unlocker with a duty sets `LOCKED`.
 //! 4. If the queue is not empty, the lock is held, or an unlocker with a duty is on its way, or
 //!    `WOKEN` is set.
-//! 5. `PASSED` is 0 unless `QUEUED` is set. (The word of an idle mutex is 0, which
-//!    [`lock_idle`](Word::lock_idle) relies on.)
+//! 5. `PASSED` is 0 unless `QUEUED` is set. (The word of an idle mutex is 0 apart from `CONTESTED`
+//!    and `CALM`, which [`lock_idle`](Word::lock_idle) relies on.)
+//! 6. If the queue is not empty, `CONTESTED` is set, or the mutex is counted in `mutex_sleepers`.
+//!    While `QUEUED` is set, `CONTESTED` is not cleared. A mutex that was counted for a waiter in the
+//!    queue stays counted until the queue is empty.
 //!
 //! # Why no wake-up is lost
 //! This is invariant 4, and each step keeps it.
@@ -38,7 +59,10 @@
 //! the mutex if it had been free. So either the mutex was held, and its holder will find `QUEUED`
 //! when it unlocks; or it was free but `STARVING`, and by invariant 3 an unlocker is on its way.
 //!
-//! *An unlocker* that finds `QUEUED` has a duty, with one exception: if `WOKEN` is set and
+//! *An unlocker that releases by a store* has a duty if the mutex is counted. If the waiter was not
+//! counted, `CONTESTED` was set when the waiter announced itself, so the holder did not store.
+//!
+//! *Another unlocker* that finds `QUEUED` has a duty, with one exception: if `WOKEN` is set and
 //! `STARVING` is not, the competitor keeps the invariant from then on.
 //!
 //! *A competitor* either takes the lock, or clears `WOKEN` in one compare-and-swap, while the lock
@@ -64,16 +88,18 @@
 //! waiter in the queue. Go has no such limit: there, if some goroutine always spins, no waiter is
 //! woken, and a sleeping waiter cannot say that it starves.
 //!
-//! Locking is an acquire operation, unlocking a release operation. Every change is a
-//! read-modify-write, so it continues the release sequences of earlier holders. An unlocker with a
-//! duty acquires on behalf of the waiter that is handed the lock; the wake-up passes that on.
+//! Locking is an acquire operation, unlocking a release operation. Every change except the release
+//! by a store is a read-modify-write, so it continues the release sequences of earlier holders.
+//! (The store begins a new one. The holder has acquired what the earlier ones released.) An
+//! unlocker with a duty acquires on behalf of the waiter that is handed the lock; the wake-up
+//! passes that on.
 
 use crate::prim::{
-    AtomicU32,
+    AtomicBool, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
-    const_unless_loom,
+    const_unless_loom, store_among_rmws,
 };
-use gort_runtime::{WaitReason, check_in_debug_builds};
+use gort_runtime::{WaitReason, check_in_debug_builds, mutex_sleepers};
 
 const LOCKED: u32 = 1;
 const QUEUED: u32 = 2;
@@ -82,10 +108,22 @@ const STARVING: u32 = 8;
 /// The unit of `PASSED`.
 const ONE_PASSED: u32 = 16;
 const PASSED: u32 = 15 * ONE_PASSED;
+const CONTESTED: u32 = PASSED + ONE_PASSED;
+/// The unit of `CALM`.
+const ONE_CALM: u32 = 2 * CONTESTED;
+/// After this many releases without a waiter, a mutex is not contested any more.
+const MOST_CALM: u32 = if cfg!(loom) { 1 } else { 1023 };
+const CALM: u32 = MOST_CALM * ONE_CALM;
+/// What [`Word::unlock`] returns if it may have overwritten an announcement. Not a bit of the word.
+const OVERWRITTEN: u32 = 1 << 31;
 
 /// The state word of a mutex. See the head of the file.
 #[derive(Debug)]
-pub(crate) struct Word(AtomicU32);
+pub(crate) struct Word {
+    bits: AtomicU32,
+    /// Whether the mutex is counted in `mutex_sleepers`. Accessed under the queue's lock.
+    counted: AtomicBool,
+}
 
 /// What an unlocker with a duty has to do with the first waiter in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,20 +140,27 @@ impl Word {
     const_unless_loom! {
         /// Creates the word of a free mutex.
         pub(crate) fn new() -> Self {
-            Self(AtomicU32::new(0))
+            Self {
+                bits: AtomicU32::new(0),
+                counted: AtomicBool::new(false),
+            }
         }
     }
 
     /// Returns true if the lock is not held.
     pub(crate) fn is_free(&self) -> bool {
-        self.0.load(Relaxed) & LOCKED == 0
+        self.bits.load(Relaxed) & LOCKED == 0
     }
 
-    /// Locks if the word is 0: no holder, no waiter, no competitor.
+    /// Locks if there is no holder, no waiter and no competitor.
     #[inline]
     pub(crate) fn lock_idle(&self) -> bool {
         check_in_debug_builds(WaitReason::MutexLock);
-        self.0.compare_exchange(0, LOCKED, Acquire, Relaxed).is_ok()
+        let lock = |word| (self.bits).compare_exchange(word, word | LOCKED, Acquire, Relaxed);
+        match lock(0) {
+            Ok(_) => true,
+            Err(word) => word & !(CONTESTED | CALM) == 0 && lock(word).is_ok(),
+        }
     }
 
     /// Locks if the lock is free, ahead of the waiters, unless one of them starves. May also fail
@@ -124,74 +169,137 @@ impl Word {
     #[inline]
     pub(crate) fn try_lock(&self, competes: bool) -> bool {
         check_in_debug_builds(WaitReason::MutexLock);
-        let clear = if competes { !WOKEN } else { !0 };
-        let word = self.0.load(Relaxed);
+        let word = self.bits.load(Relaxed);
         word & (LOCKED | STARVING) == 0
             && self
-                .0
-                .compare_exchange(word, (word | LOCKED) & clear, Acquire, Relaxed)
+                .bits
+                .compare_exchange(word, locked(word, competes), Acquire, Relaxed)
                 .is_ok()
     }
 
     /// Makes the caller the competitor, if unlockers would otherwise wake a waiter while the caller
     /// spins. Returns true if the caller is the competitor from now on, and `WOKEN` is set for it.
     pub(crate) fn compete(&self) -> bool {
-        let word = self.0.load(Relaxed);
+        let word = self.bits.load(Relaxed);
         word & (LOCKED | QUEUED | WOKEN | STARVING) == LOCKED | QUEUED
             && word & PASSED != PASSED
             && self
-                .0
+                .bits
                 .compare_exchange(word, (word | WOKEN) + ONE_PASSED, Relaxed, Relaxed)
                 .is_ok()
     }
 
     /// Returns true if no thread can take the lock, because it is only handed over.
     pub(crate) fn is_starving(&self) -> bool {
-        self.0.load(Relaxed) & STARVING != 0
+        self.bits.load(Relaxed) & STARVING != 0
     }
 
     /// Takes the mutex if it is free and no waiter starves (true); otherwise announces a waiter
     /// (false). Called under the queue's lock. `competes` says that the caller is the competitor,
     /// for which `WOKEN` is set; the bit is cleared in either case.
     pub(crate) fn lock_or_announce(&self, competes: bool) -> bool {
-        let clear = if competes { !WOKEN } else { !0 };
-        let mut word = self.0.load(Relaxed);
+        let was_counted = self.counted.load(Relaxed);
+        let mut word = self.bits.load(Relaxed);
         loop {
             let free = word & (LOCKED | STARVING) == 0;
-            let new = (word | if free { LOCKED } else { QUEUED }) & clear;
-            match self.0.compare_exchange_weak(word, new, Acquire, Relaxed) {
-                Ok(_) => return free,
+            if !free && word & CONTESTED == 0 && !self.counted.load(Relaxed) {
+                self.counted.store(true, Relaxed);
+                mutex_sleepers().add();
+                word = self.bits.load(Relaxed);
+                continue;
+            }
+            let new = match free {
+                true => locked(word, competes),
+                false if competes => (word | QUEUED) & !WOKEN,
+                false => word | QUEUED,
+            };
+            match self.bits.compare_exchange_weak(word, new, Acquire, Relaxed) {
+                Ok(_) => {
+                    if free && !was_counted {
+                        self.uncount();
+                    }
+                    return free;
+                }
                 Err(now) => word = now,
             }
         }
     }
 
-    /// Clears the bits of an empty queue. Called under the queue's lock.
-    pub(crate) fn clear_queue_bits(&self) {
-        self.0.fetch_and(!(QUEUED | STARVING | PASSED), Relaxed);
+    /// Takes the mutex out of the count, if it is counted. Called under the queue's lock, when no
+    /// waiter needs the count.
+    fn uncount(&self) {
+        if self.counted.load(Relaxed) {
+            self.counted.store(false, Relaxed);
+            mutex_sleepers().remove();
+        }
     }
 
-    /// Unlocks, and returns the rest of the word. If it is 0, there is nothing else to do;
-    /// otherwise see [`is_duty`](Self::is_duty).
+    /// Clears the bits of an empty queue. Called under the queue's lock.
+    pub(crate) fn clear_queue_bits(&self) {
+        self.bits.fetch_and(!(QUEUED | STARVING | PASSED), Relaxed);
+        self.uncount();
+    }
+
+    /// Unlocks. If it returns 0, there is nothing else to do; otherwise see
+    /// [`is_duty`](Self::is_duty).
     #[inline]
     #[must_use]
     pub(crate) fn unlock(&self) -> u32 {
-        self.0.fetch_sub(LOCKED, Release) - LOCKED
+        let word = self.bits.load(Relaxed);
+        if word == LOCKED && mutex_sleepers().is_none() {
+            store_among_rmws(&self.bits, 0, Release);
+            return match mutex_sleepers().is_none_after_store() {
+                true => 0,
+                false => OVERWRITTEN,
+            };
+        }
+        self.unlock_by_addition(word)
     }
 
-    /// Returns true if an unlocker that left `left` in the word has a duty.
+    /// Unlocks, as `unlock` does. `word` has the present values of `CONTESTED` and `CALM`, which do
+    /// not change while the lock is held.
+    #[inline(never)]
+    fn unlock_by_addition(&self, word: u32) -> u32 {
+        let calm = word & CONTESTED != 0 && word & CALM != CALM;
+        let change = if calm { ONE_CALM } else { 0 }.wrapping_sub(LOCKED);
+        let left = self.bits.fetch_add(change, Release).wrapping_add(change);
+        if left & !(CONTESTED | CALM) != 0 {
+            return left;
+        }
+        if left & CALM == CALM {
+            self.settle(left);
+        }
+        0
+    }
+
+    /// Makes the mutex uncontested, if the word is still `left`. Not needed if it is not: the next
+    /// unlocker does it.
+    #[cold]
+    fn settle(&self, left: u32) {
+        self.bits.compare_exchange(left, 0, Relaxed, Relaxed).ok();
+    }
+
+    /// Returns true if an unlocker for which `unlock` returned `left` has a duty.
     pub(crate) fn is_duty(left: u32) -> bool {
-        left & QUEUED != 0 && left & (WOKEN | STARVING) != WOKEN
+        left == OVERWRITTEN || left & QUEUED != 0 && left & (WOKEN | STARVING) != WOKEN
+    }
+
+    /// Restores `QUEUED`, which a release by a store may have overwritten. Called by an unlocker
+    /// with a duty, under the lock of the queue, which is not empty.
+    pub(crate) fn restore(&self) {
+        if self.bits.load(Relaxed) & QUEUED == 0 {
+            self.bits.fetch_or(QUEUED, Relaxed);
+        }
     }
 
     /// Decides what an unlocker with a duty does, and sets the bits for it. Called under the lock
     /// of the queue, which is not empty. `starving` says that the first waiter must be handed the
     /// lock.
     pub(crate) fn duty(&self, starving: bool) -> Duty {
-        let mut word = self.0.load(Relaxed);
+        let mut word = self.bits.load(Relaxed);
         loop {
             let (new, duty) = if word & LOCKED == 0 && (starving || word & STARVING != 0) {
-                (word & !PASSED | LOCKED, Duty::HandOver)
+                (locked(word, true) & !PASSED | word & WOKEN, Duty::HandOver)
             } else if starving {
                 // Another thread has locked in between. It will hand the lock over when it unlocks.
                 (word | STARVING, Duty::None)
@@ -200,7 +308,7 @@ impl Word {
             } else {
                 (word & !PASSED | WOKEN, Duty::Wake)
             };
-            match self.0.compare_exchange_weak(word, new, Acquire, Relaxed) {
+            match self.bits.compare_exchange_weak(word, new, Acquire, Relaxed) {
                 Ok(_) => return duty,
                 Err(now) => word = now,
             }
@@ -211,9 +319,9 @@ impl Word {
     /// after `Duty::HandOver`.
     pub(crate) fn set_starving(&self, starving: bool) {
         if starving {
-            self.0.fetch_or(STARVING, Relaxed);
+            self.bits.fetch_or(STARVING, Relaxed);
         } else {
-            self.0.fetch_and(!STARVING, Relaxed);
+            self.bits.fetch_and(!STARVING, Relaxed);
         }
     }
 
@@ -222,8 +330,18 @@ impl Word {
     pub(crate) fn take_back(&self, duty: Duty) {
         match duty {
             Duty::None => {}
-            Duty::Wake => drop(self.0.fetch_and(!WOKEN, Relaxed)),
-            Duty::HandOver => drop(self.0.fetch_and(!LOCKED, Release)),
+            Duty::Wake => drop(self.bits.fetch_and(!WOKEN, Relaxed)),
+            Duty::HandOver => drop(self.bits.fetch_and(!LOCKED, Release)),
         }
+    }
+}
+
+/// Returns the word that a locker leaves. `waited` says that it was the competitor, or that it is
+/// handed the lock.
+#[inline]
+fn locked(word: u32, waited: bool) -> u32 {
+    match waited {
+        true => (word | LOCKED | CONTESTED) & !(WOKEN | CALM),
+        false => word | LOCKED,
     }
 }
