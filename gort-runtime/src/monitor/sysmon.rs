@@ -90,12 +90,12 @@ pub(crate) fn start() {
 /// What sysmon has seen of a P, and when that began.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
-    dispatches: u32,
+    dispatches: u64,
     since: u64,
     /// The time slice, when it was first seen, and the number of dispatches at that time.
     slice: u32,
     slice_since: u64,
-    slice_dispatches: u32,
+    slice_dispatches: u64,
     /// The id of the P's holder and the value of its `calls`, and when sysmon first saw both.
     call: (u32, u32),
     called_at: u64,
@@ -263,7 +263,7 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
         let calls = m.calls.load(Relaxed);
         let call = (m.id, calls);
         if dispatches != seen.dispatches {
-            let moved = u64::from(dispatches.wrapping_sub(seen.dispatches));
+            let moved = dispatches - seen.dispatches;
             let slow = moved.saturating_mul(SLOW_NS) <= now - seen.looked_at;
             result.found_slow |= slow && has_work(p, now);
             *seen = Seen {
@@ -325,7 +325,7 @@ fn retake(now: u64, seen: &mut Vec<Seen>, hogs: &mut Hogs, burst: &mut Burst) ->
 impl Seen {
     /// Ends a time slice that goroutines with long runs hand on to each other. A time slice that
     /// only one goroutine has used so far may still be handed on once.
-    fn limit_slice(&mut self, p: &P, dispatches: u32, now: u64) {
+    fn limit_slice(&mut self, p: &P, dispatches: u64, now: u64) {
         let slice = p.schedtick.load(Relaxed);
         if slice != self.slice {
             (self.slice, self.slice_since, self.slice_dispatches) = (slice, now, dispatches);

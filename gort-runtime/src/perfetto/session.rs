@@ -96,13 +96,13 @@ struct Counts {
 }
 
 impl Counts {
-    /// Returns the counts since the process began. Runs wrap at 2^32 for each P.
+    /// Returns the counts since the process began.
     fn now() -> Self {
         Self {
             runs: SCHED
                 .allp()
                 .iter()
-                .map(|p| u64::from(p.dispatches.load(Relaxed)))
+                .map(|p| p.dispatches.load(Relaxed))
                 .sum(),
             parks: SCHED
                 .allp()
@@ -416,14 +416,8 @@ impl Session {
     /// in it.
     fn add_gap(&mut self) {
         let now = Counts::now();
-        let runs = now
-            .runs
-            .wrapping_sub(self.counts.runs)
-            .saturating_sub(self.accounted.runs);
-        let parks = now
-            .parks
-            .wrapping_sub(self.counts.parks)
-            .saturating_sub(self.accounted.parks);
+        let runs = (now.runs - self.counts.runs).saturating_sub(self.accounted.runs);
+        let parks = (now.parks - self.counts.parks).saturating_sub(self.accounted.parks);
         self.accounted.runs += runs;
         self.accounted.parks += parks;
         let time = self.last;

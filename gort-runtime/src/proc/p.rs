@@ -66,7 +66,7 @@ pub(crate) struct P {
     pub(crate) runq: Runq<G>,
     /// Incremented for every goroutine that is run, including one that inherits its time slice.
     /// Other threads read it to see whether this P makes progress.
-    pub(crate) dispatches: AtomicU32,
+    pub(crate) dispatches: AtomicU64,
     /// Incremented for every time slice. Other threads read it to see how long the current time
     /// slice has lasted.
     pub(crate) schedtick: AtomicU32,
@@ -119,7 +119,7 @@ impl P {
             unused: Cell::new(true),
             link: Cell::new(ptr::null()),
             runq: Runq::new(),
-            dispatches: AtomicU32::new(0),
+            dispatches: AtomicU64::new(0),
             schedtick: AtomicU32::new(0),
             slice_is_over: hint::AtomicBool::new(false),
             streak: Cell::new(0),

@@ -50,7 +50,7 @@ use crate::traced::record;
 /// Number of dispatches between two readings of the clock, while the local queue is not empty and
 /// dispatches are short. Reading the clock costs 41 ns and a switch 20, so this adds a quarter to
 /// the cost of a switch.
-const TIMERS_EVERY: u32 = 8;
+const TIMERS_EVERY: u64 = 8;
 /// Number of dispatches, after a long one, at each of which the P reads the clock. Long dispatches
 /// often follow each other.
 const READINGS: u32 = 64;

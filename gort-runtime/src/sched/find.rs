@@ -44,7 +44,7 @@ use std::time::Duration;
 /// Go's number: a prime, so that no pattern of goroutines can stay in step with it.
 const GLOBAL_EVERY: u32 = 61;
 /// Number of dispatches between two looks at the clock, for the times that dumps show.
-const CLOCK_EVERY: u32 = 64;
+const CLOCK_EVERY: u64 = 64;
 /// A P with enough work polls the network only if the last poll is longer ago than this. A poll
 /// costs a system call.
 const POLL_NS: u64 = 100_000;
@@ -157,12 +157,12 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
 ///
 /// It must not nap if something waits for an M to idle. A network wait needs an M in the poll, and
 /// a goroutine without a stack needs the stacks that this P keeps.
-pub(super) fn may_nap(p: &P, before: u32) -> bool {
+pub(super) fn may_nap(p: &P, before: u64) -> bool {
     !netpoll::has_waiters() && !starved::is_any() && others_dispatch(p, before)
 }
 
 /// Watches the other Ps for a moment. Returns `true` if one of them dispatches a goroutine.
-fn others_dispatch(p: &P, before: u32) -> bool {
+fn others_dispatch(p: &P, before: u64) -> bool {
     let since = os::now_ns();
     loop {
         if dispatches_of_others(p) != before {
@@ -178,7 +178,7 @@ fn others_dispatch(p: &P, before: u32) -> bool {
 }
 
 /// Returns how many goroutines all Ps other than `p` have dispatched.
-pub(super) fn dispatches_of_others(p: &P) -> u32 {
+pub(super) fn dispatches_of_others(p: &P) -> u64 {
     let others = SCHED.allp().iter().filter(|&&other| !ptr::eq(other, p));
     others.fold(0, |sum, other| {
         sum.wrapping_add(other.dispatches.load(Relaxed))
