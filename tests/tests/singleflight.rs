@@ -253,7 +253,7 @@ claims! {
                     }
                 }
             };
-            // Either kind of caller may run the flight.
+            // The call that executes `f` may be a `run` or a `run_chan`.
             let mut chans = Vec::new();
             let mut callers = Vec::new();
             let theirs = flight.clone();

@@ -157,9 +157,9 @@ impl Locals {
     /// Also returns the value that is left over, if there is one: the value that was stored while
     /// this key's initialiser ran or, if the key is gone, `value` itself.
     ///
-    /// The caller may drop the returned value: no reference to it is left. Every holder of such a
-    /// reference was called by the initialiser, which has returned, and there was no value before
-    /// it began.
+    /// The caller may drop the returned value, because no reference to it is left: the key had no
+    /// value when its initialiser began, so all code that got a reference was called by the
+    /// initialiser, and that has returned.
     pub(crate) fn put(&self, id: u32, value: Value) -> (Option<Value>, bool) {
         if self.0.get() == GONE {
             return (Some(value), false);

@@ -20,7 +20,7 @@ use std::ptr::{self, NonNull};
 /// Maximum number of Ps that [`take_lent`] checks.
 const MAX_LENT_CHECKS: usize = 8;
 
-/// Ties `p` to `m`. No M holds `p`; `m` is this thread's M and holds no P.
+/// Ties `p` to `m`. Contract: no M holds `p`; `m` is this thread's M and holds no P.
 pub(crate) fn acquirep(m: &M, p: *const P) {
     // SAFETY: not null: it comes from `pidle_get`, or from the `nextp` of an M that was woken or
     // started, which is filled in first (`startm`, `startlockedm`; `mstart` checks it). Ps live for
@@ -43,9 +43,9 @@ pub(super) fn releasep(m: &M) -> &'static P {
     p
 }
 
-/// Takes `p`, lent or not, from `m`, whose goroutine keeps `m` outside the runtime. Returns the
-/// goroutine, which continues without the P. The caller must give the P to another M. Only sysmon
-/// calls this.
+/// Takes `p`, lent or not, from `m`, if `m` is outside the runtime: its goroutine computes for long
+/// or blocks in a call. Returns the goroutine, which continues without the P. The caller must give
+/// the P to another M. Only sysmon calls this.
 pub(crate) fn takep(p: &P, m: &M) -> Option<NonNull<G>> {
     let mut from = None;
     m.ownership.take(|| {
@@ -99,7 +99,7 @@ pub(super) fn become_spinning(m: &M) {
     SCHED.idle.start_spinning();
 }
 
-/// Hands `p` to another M, because a goroutine keeps the thread that held it.
+/// Hands `p` to another M. The thread that has just lost `p` is busy with a goroutine, or ends.
 ///
 /// The other M looks for work as usual, and idles the P if there is none.
 pub(crate) fn handoffp(p: &'static P) {

@@ -257,7 +257,8 @@ impl Context {
     /// over `ctx.Done()` and `time.After(d)`.
     ///
     /// # Errors
-    /// Returns why the context is done, if it is, even if `d` is 0.
+    /// If the context is done before `d` has passed, returns the reason. If it is already done,
+    /// returns the reason even if `d` is 0.
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,5 @@
-// `break`, `continue`, `return` and `?` in an arm, operand or `else` block act on the code around.
+// `break`, `continue`, `return` and `?` in an arm, operand or `else` block act on the code around
+// the `select!`.
 #![deny(warnings, clippy::pedantic)]
 
 use gort::prelude::*;

@@ -1,8 +1,9 @@
 //! Runs a program under one schedule after the other.
 //!
 //! - `options.rs`: the options, and the loop.
-//! - `strategy.rs`: how schedules are chosen, and the report if none fails.
-//! - `plans.rs`: which schedule comes next.
+//! - `strategy.rs`: the ways to choose schedules among which users select, and the report if no
+//!   schedule fails.
+//! - `plans.rs`: the choice of the next schedule.
 //! - `run.rs`: one schedule, from its first goroutine to its last.
 //! - `failure.rs`: how a schedule failed.
 

@@ -1,7 +1,7 @@
 //! The thread that delivers signals, prints a report at SIGQUIT, and looks for deadlocks.
 //!
-//! It is woken through a pipe. Under Miri it is not started: a program there gets no signals, and
-//! Miri itself reports deadlocks, and threads that are left at the end.
+//! A byte in a socket pair wakes it. Under Miri it is not started: a program there gets no signals,
+//! and Miri itself reports deadlocks, and threads that are left at the end.
 
 use super::deadlock::DeadlockCheck;
 use crate::os;

@@ -61,22 +61,23 @@ impl Idle {
     }
 }
 
-/// Wakes the thread that delivers signals, by a byte in a pipe, which a signal handler may write.
+/// Wakes the thread that delivers signals, by a byte in a socket pair. A signal handler may write
+/// that byte.
 pub(crate) struct Sysmon {
-    pipe: AtomicI32,
+    write_end: AtomicI32,
 }
 
 impl Sysmon {
     /// Makes `wake` write to this descriptor.
-    pub(crate) fn wake_by(&self, pipe: i32) {
-        self.pipe.store(pipe, Release);
+    pub(crate) fn wake_by(&self, write_end: i32) {
+        self.write_end.store(write_end, Release);
     }
 
     /// Wakes the thread, if it exists. May be called in a signal handler.
     pub(crate) fn wake(&self) {
-        let pipe = self.pipe.load(Acquire);
-        if pipe >= 0 {
-            os::write_byte(pipe);
+        let write_end = self.write_end.load(Acquire);
+        if write_end >= 0 {
+            os::write_byte(write_end);
         }
     }
 
@@ -103,7 +104,7 @@ pub(crate) static SCHED: Sched = Sched {
     ),
     idle: Idle,
     sysmon: Sysmon {
-        pipe: AtomicI32::new(-1),
+        write_end: AtomicI32::new(-1),
     },
     procs: AtomicU32::new(1),
     next_id: AtomicU64::new(1),
