@@ -132,7 +132,7 @@ pub fn serve(addr: impl ToSocketAddrs) -> io::Result<Server> {
     Options::new().serve(addr)
 }
 
-/// Serves the page at a Unix socket until the [`Server`] is closed or dropped. This also removes
+/// Serves the page at a Unix socket until the [`Server`] is closed or dropped, which also removes
 /// the file at `path`.
 ///
 /// Only the program's user may open the socket. To see the page in a browser on another machine,

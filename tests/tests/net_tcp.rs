@@ -294,7 +294,7 @@ claims! {
         far.set_read_timeout(Some(50 * MS)).expect("set");
         assert_eq!(kind((&far).read(&mut [0; 1])), ErrorKind::TimedOut);
         assert_eq!(kind(far.peek(&mut [0; 1])), ErrorKind::TimedOut);
-        assert!(!reads.is_finished(), "its time-out is that of its beginning");
+        assert!(!reads.is_finished(), "a later time-out has ended the read");
         (&near).write_all(b"x").expect("write");
         assert_eq!(reads.join().expect("join").expect("read"), 1);
 
@@ -307,7 +307,7 @@ claims! {
     }
 
     // TS03
-    fn a_time_out_that_passes_in_the_queue_takes_no_connection() {
+    fn a_non_blocking_accept_returns_at_once_while_another_handle_waits() {
         let (listener, addr) = listen();
         let first = listener.try_clone().expect("clone");
         let accepts = parked(WaitReason::IoWait, move || first.accept().map(drop));
@@ -367,7 +367,7 @@ claims! {
         }
         drop(listener);
         settle();
-        assert!(blocks(&other), "as it was, also when it is dropped");
+        assert!(blocks(&other), "a dropped socket is switched back");
         let listener = TcpListener::from(other.try_clone().expect("a duplicate"));
         let listener = net::TcpListener::from(listener);
         assert!(blocks(&other));

@@ -15,9 +15,9 @@
 //! }
 //! ```
 //!
-//! 1. A callee that is a path needs no `let`: a function has no value that could be evaluated
-//!    early, and the closure moves a variable. So generic functions and tuple constructors still
-//!    infer their types from the arguments.
+//! 1. A callee that is a path needs no `let`. If the path names a function, there is nothing to
+//!    evaluate early. If it names a variable, the closure moves the variable. So generic functions
+//!    and tuple constructors still infer their types from the arguments.
 //! 2. An argument that is a closure stays in the call. Creating the closure has no observable
 //!    effect, and rustc knows the types of its parameters only there. Its captured variables are
 //!    moved at the same moment.
@@ -28,8 +28,8 @@
 //!    user code does rustc say that a `;` is missing behind `go! { … }`.
 //! 6. The closure may capture only a part of a clone, or nothing of it. The rest is dropped before
 //!    the spawn. If it were dropped after the spawn and its destructor panicked, rustc would forget
-//!    the handle (rust-lang/rust#47949). Without `clone` the closure is written into the call,
-//!    since it captures every other local as a whole.
+//!    the handle (rust-lang/rust#47949). Without `clone` the closure is written into the call: the
+//!    only locals are then `__arg0` and the like, and the closure captures each of them as a whole.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};

@@ -7,9 +7,9 @@
 //! signal while it is caught, and blocks it again afterwards. Go has a thread for that
 //! (`ensureSigM`).
 //!
-//! # Why no signal gets through after its release
-//! A thread that releases a signal first removes it from `WANTED`, and restores the former action
-//! only when the signal is not in `UNBLOCKING` ([`block_again`]). Sysmon writes the signals that it
+//! # Why a signal is blocked again before its former action is restored
+//! A thread that releases a signal (`catch.rs`) first removes it from `WANTED`, and restores the
+//! former action only when the signal is not in `UNBLOCKING`. Sysmon writes the signals that it
 //! is about to unblock to `UNBLOCKING`, and then reads `WANTED` again before it unblocks them. All
 //! these accesses are sequentially consistent. Either sysmon sees that the signal is no longer
 //! wanted, or the releasing thread sees it in `UNBLOCKING` and waits until it is blocked again.
@@ -37,8 +37,8 @@ pub(super) fn unblock(signals: u64) {
     SCHED.sysmon.wake();
 }
 
-/// Makes sysmon block the signals again that it has unblocked. Returns `true` if it has done so, or
-/// if it had not unblocked any of them.
+/// Returns `true` if sysmon has unblocked none of the signals, or has blocked them again. Otherwise
+/// makes sysmon block them, and returns `false`: the caller must call this again later.
 pub(super) fn block_again(signals: u64) -> bool {
     WANTED.fetch_and(!signals, SeqCst);
     if UNBLOCKING.load(SeqCst) & signals == 0 {

@@ -8,7 +8,8 @@
 //! # What it costs
 //! While no trace is written, each recording site loads one word (`gate.rs`) and does not take a
 //! branch. While one is written, an event costs 5 to 10 ns: 92 instructions, 32 bytes in memory
-//! that is ready (`pool.rs`), and for two of three events a read of the processor's cycle counter.
+//! that was provided beforehand (`pool.rs`), and for two of three events a read of the processor's
+//! cycle counter.
 //! `bench/NOTES.md` ("What a trace costs") says what an event cost before recording was made
 //! faster, and what it costs now.
 //!
@@ -68,7 +69,7 @@
 //! recorded until the next look opens another window. The Ps' counters tell the writer how many
 //! runs and parks were not recorded, and it puts a slice `lost N events` into the trace. So a
 //! traced program keeps its pace, and the memory for events is bounded. The trace of a very busy
-//! program shows stretches without a missing event, with gaps between them. (Two other designs were
+//! program is complete in some stretches, and has a gap between one and the next. (Two designs were
 //! rejected. Waiting for the writer would stop Ms that hold locks, and would change the order of
 //! the events that the trace shows. Dropping single events would make the picture wrong
 //! everywhere.)
