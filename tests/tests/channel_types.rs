@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 // TY12: with a payload that is `Send` and not `Sync`, handles are both. With a payload that is not
-// `Send`, `_` below could be either parameter if the handle were `Send`.
+// `Send`, handles are not `Send`: if they were, rustc could not decide what `_` below stands for.
 const _: fn() = || {
     fn send_and_sync<T: Send + Sync>() {}
     send_and_sync::<(Sender<i32>, Receiver<i32>)>();

@@ -41,7 +41,7 @@ claims! {
             resume_unwind(Box::new("first"));
         };
         assert_eq!(words(recover(twice).unwrap_err()), "second");
-        // Code that catches a panic in between and passes it on passes the newest one on.
+        // If code in between catches the panic and raises it again, it raises the newest one.
         let passed_on = recover(|| match catch_unwind(twice) {
             Ok(never) => never,
             Err(payload) => resume_unwind(payload),

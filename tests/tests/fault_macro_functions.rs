@@ -10,7 +10,7 @@
 #![allow(
     dead_code,
     unused_imports,
-    reason = "each version leaves the other's out"
+    reason = "each version leaves some stand-ins unused"
 )]
 #![allow(clippy::needless_borrow, reason = "the references choose the trait")]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Instant;
 
-/// Stands for the trait of arms in the version that does not have it. Here arms settle to nothing.
+/// Stands for the trait of arms in the version that does not have it. Its `settle` does nothing.
 trait Arm {
     fn settle(&self, _site: &'static Location<'static>) -> bool {
         false

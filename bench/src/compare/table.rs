@@ -1,5 +1,5 @@
-//! Prints the tables in Markdown. A ratio is gort's figure divided by the peer's: below 1 gort is
-//! ahead, or above 1 where more is better.
+//! Prints the tables in Markdown. A ratio is gort's figure divided by the peer's. If less is better
+//! (most figures), gort is ahead below 1; if more is better, above 1.
 
 use super::run::output_of;
 use super::{By, Case, Kind, Programs, Series};

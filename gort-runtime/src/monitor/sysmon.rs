@@ -40,8 +40,8 @@ use std::thread;
 
 /// The sleep between two rounds, in microseconds, while sysmon finds something to do. As in Go.
 const SHORTEST_SLEEP_US: u64 = 20;
-/// The longest sleep between two rounds, in microseconds: one time slice, as in Go, so that sysmon
-/// notices a slice that is used up at most one slice late.
+/// The longest sleep between two rounds, in microseconds: one time slice, as in Go. So sysmon
+/// notices the end of a slice with a delay of at most one slice.
 const LONGEST_SLEEP_US: u64 = 10_000;
 /// The longest sleep, in microseconds, while there are announced calls, any of which may turn out
 /// to be long. Waking up every 20 µs for calls that turn out to be short costs a tenth of a core
@@ -54,8 +54,8 @@ const LONGEST_WATCH_US: u64 = 1_000_000;
 /// goroutines run for longer than [`SLOW_NS`] each. The goroutine that runs there now may be
 /// asleep, and sysmon takes the P of a sleeper after 1 ms.
 const WATCH_SLEEP_US: u64 = 1_000;
-/// The run of a goroutine, in nanoseconds, from which on a P counts as slow: five of sysmon's
-/// shortest sleeps. Where runs are shorter, a queued goroutine soon has its turn.
+/// A P counts as slow if its goroutines run for at least this long at a time, in nanoseconds: five
+/// of sysmon's shortest sleeps. Where runs are shorter, a queued goroutine soon has its turn.
 const SLOW_NS: u64 = 100_000;
 /// Number of idle threads to keep ready in a burst of blocking calls, for the next Ps that sysmon
 /// takes. Starting a thread takes longer than waking one.

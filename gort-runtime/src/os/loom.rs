@@ -8,8 +8,8 @@ use std::time::Duration;
 
 pub(crate) const NO_CLOCK: i32 = -1;
 
-/// Nanoseconds by which each reading advances the clock: a `runnext` is stolen at the second look
-/// (`sched/steal.rs`).
+/// Nanoseconds by which each reading advances the clock. This is the time that a thief lets pass
+/// before it steals a `runnext` (`sched/steal.rs`), so it waits for only one further reading.
 const STEP_NS: u64 = 3_000;
 
 global! {

@@ -164,7 +164,7 @@ moving! {
     }
 
     // TL06
-    /// The registry has numbers for 4,095 threads that live at the same time. So 4,000 goroutines
+    /// The registry has numbers for 4,096 threads that live at the same time. So 4,000 goroutines
     /// can use it.
     fn the_registry_has_room_for_four_thousand() {
         const N: usize = 4_000;
