@@ -9,8 +9,9 @@ pub(crate) enum Unwound {
     Exited(Box<dyn Any + Send>),
     /// It panicked.
     Panicked(Box<dyn Any + Send>),
-    /// It panicked, and the panic will end the process when it reaches the goroutine's root. No
-    /// other goroutine may continue because of it.
+    /// It panicked, and the panic will end the process if it reaches the goroutine's root
+    /// (`aborts_on_panic`). If nothing can catch the panic before that, the goroutines that wait
+    /// for the closure must not be woken.
     Fatal(Box<dyn Any + Send>),
 }
 

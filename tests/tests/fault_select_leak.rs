@@ -193,7 +193,7 @@ claims! {
         } });
     }
 
-    // `go!` drops its copy of a clone of which the goroutine takes only a part, or nothing.
+    // If the goroutine takes only a part of a clone, or nothing of it, `go!` drops the rest.
     fn the_handle_of_a_goroutine_beside_a_clone() {
         #[derive(Clone)]
         struct Parts {

@@ -108,7 +108,7 @@ claims! {
             }
             answers.rx().recv().unwrap();
         });
-        // A hundred answers come after the goroutines that asked have left.
+        // A hundred answers come after the time-outs of those who wait for them.
         let timed_out = leaked(|| {
             for _ in 0..100 {
                 let (answer, left) = (Chan::new(), Chan::<()>::new());

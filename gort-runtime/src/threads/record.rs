@@ -1,7 +1,7 @@
 //! Records, if goroutines are threads: each is an allocation of its own, from spawn to join.
 //!
 //! In the native mode records are reused and their memory stays (`record/`). Here each record comes
-//! from the allocator and goes back to it, so that tools see a use after the end. This promises
+//! from the allocator and goes back to it, so that tools notice a use after free. This promises
 //! less: a record lives until its last owner gives it back (`life/join.rs`, invariant 2). That is
 //! enough when a goroutine stays on its thread:
 //! - A waker that ends a goroutine's wait has won the right to do so (contract 2 of
