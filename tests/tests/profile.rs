@@ -353,8 +353,8 @@ claims! {
         let holder = charged(&profile, "hold_while");
         assert!(holder >= 10 * waited * 9 / 10, "{waited}: {}", text_of(&profile));
         assert!(holder <= most, "{most}: {}", text_of(&profile));
-        // What the waiters wait for each other is not charged to the holder, and no time counts
-        // twice.
+        // The time that waiters spend on waiting for each other is not charged to the holder, and
+        // no time counts twice.
         let all: u64 = lines(&text_of(&profile)).iter().map(|(_, number)| number).sum();
         assert!(all <= most, "{most}: {}", text_of(&profile));
     }

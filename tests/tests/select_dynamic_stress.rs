@@ -121,7 +121,7 @@ fn round(random: &mut Random, caps: [usize; CHANNELS as usize], context: &str) {
         }
     }
     drop(tx);
-    // This goroutine has no selects: it uses plain operations, and sends every second value back.
+    // This goroutine has no selects: it uses plain operations, and sends each received value back.
     let plain = {
         let (channels, left) = (channels.clone(), left.clone());
         let mut own = random.clone();
@@ -155,7 +155,7 @@ fn round(random: &mut Random, caps: [usize; CHANNELS as usize], context: &str) {
         sums.received += report.received;
     }
     sums.received += plain.join().unwrap();
-    // The receivers have left when the last value was sent.
+    // The receivers left when the last value was sent, so some values may still be in the channels.
     for (_, rx) in &*channels {
         sums.received += rx.try_iter().map(|(number, _)| number).sum::<u64>();
     }

@@ -1,4 +1,4 @@
-//! Everyday programs: maps that goroutines share, and sorting side by side.
+//! Everyday programs: maps that goroutines share, and a parallel sort.
 
 use super::join_all;
 use bench_common::{Figures, check, lcg};

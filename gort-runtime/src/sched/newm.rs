@@ -5,9 +5,9 @@
 //! threads. It leaves that to sysmon, on whose thread no goroutine ever runs. This is Go's template
 //! thread.
 //!
-//! Nothing is lost until sysmon starts the thread: the new M is counted in `threads`
-//! (`checkdead.rs`) and has its P. Sysmon's note remembers a wake-up that arrives while sysmon is
-//! awake.
+//! The delay until sysmon starts the thread does no harm: the new M is counted in `threads`
+//! (`checkdead.rs`) already, and has its P. Sysmon's note remembers a wake-up that arrives while
+//! sysmon is awake.
 
 use super::thread::start;
 use crate::base::lock::Lock;

@@ -1,9 +1,8 @@
 //! Runs a program under one schedule after the other.
 //!
 //! - `options.rs`: the options, and the loop.
-//! - `strategy.rs`: the ways to choose schedules among which users select, and the report if no
-//!   schedule fails.
-//! - `plans.rs`: the choice of the next schedule.
+//! - `strategy.rs`: the strategies that users can choose, and the report if no schedule fails.
+//! - `plans.rs`: which schedule comes next, by the chosen strategy.
 //! - `run.rs`: one schedule, from its first goroutine to its last.
 //! - `failure.rs`: how a schedule failed.
 
