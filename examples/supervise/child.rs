@@ -25,9 +25,9 @@ pub(crate) enum End {
 pub(crate) struct Keeper {
     pub(crate) number: usize,
     pub(crate) options: Arc<Options>,
-    /// Done when the program ends.
+    /// Done when the program is to end.
     pub(crate) ctx: Context,
-    /// Done when the program ends at once.
+    /// Done when the program is to end at once: commands that are still running are killed.
     pub(crate) hurry: Context,
     /// Says that the command is to be started anew.
     pub(crate) anew: Signals,

@@ -76,7 +76,7 @@ claims! {
         assert!(sent.abs_diff(PICKS / 2) <= 500, "{sent} of {PICKS}");
     }
 
-    // SE02: 10 standard deviations.
+    // SE02: the test allows for 500 choices too many or too few, which is 10 standard deviations.
     fn two_ready_arms_are_chosen_equally_often() {
         let ((_tx1, rx1), (_tx2, rx2)) = (filled(PICKS + 1), filled(PICKS + 1));
         let (idle1, idle2) = (never::<()>(), None::<Receiver<()>>);

@@ -88,8 +88,8 @@ claims! {
         assert_eq!(PRINTED.load(SeqCst), 1);
     }
 
-    // Some functions return a little before the time and some a little after, whenever the caller
-    // looks.
+    // Some of the functions return a little before the time and some a little after it. In both
+    // cases the result must not depend on when the caller looks.
     fn what_it_returns_is_given_only_if_it_was_in_time() {
         for _ in 0..50 {
             let result = timeout(SHORT, |ctx| {

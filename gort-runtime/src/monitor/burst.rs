@@ -80,8 +80,8 @@ impl Burst {
         }
     }
 
-    /// Returns how long after the last question to ask about a thread whose goroutine has run for
-    /// `running_ns`.
+    /// Returns how long sysmon waits after its last question about a thread before it asks again.
+    /// The thread's goroutine has run for `running_ns`.
     pub(crate) fn ask_after(&self, running_ns: u64) -> u64 {
         match self.found.min(STEPS) {
             0 => ASLEEP_NS,

@@ -311,8 +311,8 @@ impl Packets {
         self.out.extend_from_slice(self.packet.bytes());
     }
 
-    /// Writes the readings of several clocks at one moment: pairs of Perfetto's number of the clock
-    /// and nanoseconds.
+    /// Writes the readings of several clocks at one moment. Each reading consists of Perfetto's
+    /// number for the clock, and of the nanoseconds that the clock showed.
     pub(super) fn clocks(&mut self, time: u64, readings: &[(u64, u64)]) {
         self.packet(time, |out| {
             out.message(packet::CLOCK_SNAPSHOT, |out| {

@@ -204,8 +204,8 @@ impl<T: AsFd> Pollable<T> {
     /// such a call itself (it would wait for itself), and should not wait for anything else.
     ///
     /// # Errors
-    /// Returns the errors of `f` except `WouldBlock`, `TimedOut` from the deadline on, or
-    /// `NotConnected` after `close`.
+    /// Returns each error of `f` other than `WouldBlock`. Also returns `TimedOut` from the deadline
+    /// on, and `NotConnected` after `close`.
     ///
     /// # Panics
     /// Panics if `f` panics, and in [`on_system_stack`](crate::on_system_stack), where nothing may

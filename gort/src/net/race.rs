@@ -143,9 +143,9 @@ fn race(
                             drop(connection);
                             drop(tx.try_send(RaceEvent::Ended(index, result)));
                         };
-                        // It inherits no goroutine-locals of the caller, because it would drop them
-                        // at its end. The scope waits until `attempt` has returned, so the end may
-                        // come after the caller has continued.
+                        // The goroutine inherits no goroutine-locals of the caller, because it
+                        // would drop them at its end. The caller may have continued by then: the
+                        // scope waits only until `attempt` has returned.
                         if let Err(e) = Builder::new().inherits_nothing().spawn_scoped(s, attempt) {
                             panic!("cannot start a goroutine: {e}");
                         }

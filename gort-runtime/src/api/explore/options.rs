@@ -227,9 +227,8 @@ impl Options {
     }
 }
 
-/// Returns the tree as it is before schedule `number`. The only way to that state is to run every
-/// schedule before that one again. All of them have passed. Returns `None` if the program has
-/// changed.
+/// Returns the tree as it is before schedule `number`. To get there, runs all earlier schedules
+/// again, which have passed before. Returns `None` if the program has changed.
 fn at_number(
     program: &Program,
     number: u64,
