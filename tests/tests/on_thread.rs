@@ -2,7 +2,8 @@
 //! thread-locals of their own.
 //!
 //! The allocator of this program, [`Caching`], keeps blocks of 64 bytes in a thread-local. A
-//! request with one of the odd alignments below returns which thread-local that was.
+//! request with one of the odd alignments below returns the address of the thread-local that the
+//! request has used.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![allow(

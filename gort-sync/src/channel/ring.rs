@@ -29,7 +29,7 @@
 //! then `tail` (acquire keeps that order). If the two are equal, then at the second read `head` had
 //! reached `tail` and could not have passed it: the ring was empty at that moment. The test for
 //! "full" makes the reads in the other order. The call sees every send and receive that happened
-//! before it, by any synchronisation (coherence).
+//! before it, whatever synchronisation puts them before it (coherence).
 //!
 //! Moving a word is a release. A receiver that moves `head` past a value has seen `tail` beyond it,
 //! through the slot's stamp, and so has every thread that then reads `head` with an acquire. The
