@@ -26,8 +26,8 @@ fn outcomes<T: Ord + Debug + Send + 'static>(
     (seen, report.unwrap_or_else(|failure| panic!("{failure}")))
 }
 
-/// Returns the order of two steps in each of two goroutines. A step is a lock and a change under
-/// it.
+/// Returns the order in which two goroutines made their two steps each. A step is a lock and a
+/// change under it.
 fn two_steps_each() -> Vec<u32> {
     let log = Arc::new(Mutex::new(Vec::new()));
     let both = [0, 1].map(|who| {
@@ -43,8 +43,8 @@ fn two_steps_each() -> Vec<u32> {
     log.clone()
 }
 
-/// Returns the order of two steps in each of two goroutines that share nothing the explorer sees:
-/// there are only yields between the steps.
+/// Like `two_steps_each`, but the goroutines share nothing that the explorer sees: there are only
+/// yields between the steps.
 fn two_unseen_steps_each() -> Vec<u32> {
     let log = Arc::new(StdMutex::new(Vec::new()));
     let both = [0, 1].map(|who| {

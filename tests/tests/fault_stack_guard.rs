@@ -154,8 +154,8 @@ fn a_large_frame_without_probes_is_an_overflow_and_not_the_neighbours_loss() {
         return steps_over(bytes.parse().unwrap());
     }
     for options in [debug_with("seed=1"), debug_with("guard=mprotect")] {
-        // The sizes are a little more than a page, a quarter of a default stack, a little more than
-        // the largest usual buffer, and the guard less a page.
+        // The sizes are three pages (of 4 KiB), more than half of the guard, a little more than the
+        // largest usual buffer, and the guard less a page.
         for bytes in [12 * KIB, 48 * KIB, 64 * KIB + 256, 76 * KIB] {
             let ended = run_child(NAME, &bytes.to_string(), &[("GORT_DEBUG", &options)]);
             assert!(

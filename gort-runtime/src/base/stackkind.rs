@@ -3,7 +3,8 @@
 /// The kind of a stack. A goroutine that asks for a kind can run on any stack of that kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StackKind {
-    /// log2 of the stack's size, without guard and extra.
+    /// log2 of the number of bytes that the goroutine can use. The slot is larger
+    /// (`stack/layout.rs`).
     pub(crate) size_log2: u8,
     /// Whether the stack has thread-locals of its own (`stack/identity.rs`).
     pub(crate) own: bool,

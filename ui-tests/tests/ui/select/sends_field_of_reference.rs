@@ -1,4 +1,4 @@
-// Only a variable moves after an arm is chosen; a field would move out of the reference before.
+// A variable moves only in the chosen arm; a field would move out of the reference before that.
 use gort::prelude::*;
 
 struct Job {
