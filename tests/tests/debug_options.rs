@@ -67,8 +67,8 @@ fn nothing_is_printed_without_options() {
     assert_eq!(stderr_of(&observed("done", 2, "").output().unwrap()), "");
 }
 
-/// Returns what the program chose in a run in which the monitor did not interfere. When the monitor
-/// takes the P depends on real time.
+/// Returns what the program chose in a run in which the monitor did not take the P. (The monitor
+/// goes by real time, so a run in which it takes the P cannot be repeated.)
 fn undisturbed_choices(options: &str) -> String {
     for _ in 0..100 {
         let output = observed("choices", 1, options).output().unwrap();

@@ -34,7 +34,7 @@ pub(crate) const MAX_INLINE: usize = 4 * 1024;
 /// Minimum number of bytes of the extra room that remain for other frames.
 const FRAMES: usize = 1024;
 
-/// Stacks begin at offsets of this many different cache lines.
+/// Number of different offsets at which stacks begin. Neighbouring offsets differ by a cache line.
 pub(super) const COLOURS: usize = 16;
 pub(super) const CACHE_LINE: usize = 64;
 
