@@ -90,7 +90,7 @@ impl fmt::Display for Url {
 }
 
 /// Returns a path from the root, without a fragment, `.` and `..`. `None` if it contains a
-/// character that ends the line of a request.
+/// character that the line of a request must not contain in its path.
 fn normal(path: &str) -> Option<String> {
     let path = path.split('#').next().unwrap_or_default();
     if path

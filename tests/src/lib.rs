@@ -1,9 +1,9 @@
 //! The harness of gort's black-box tests.
 //!
 //! A test written with [`claims!`] runs as the main goroutine of three processes, with 1, 2 and 8
-//! Ps. A watchdog ends a process that hangs and prints where its goroutines wait. There is one
-//! runtime per process, and a test that corrupted it would spoil the tests after it, so each test
-//! has its own process.
+//! Ps. A watchdog ends a process that hangs, and prints the stacks of its threads (if gdb is
+//! installed). There is one runtime per process, and a test that corrupted it would spoil the tests
+//! after it, so each test has its own process.
 
 pub mod bugs;
 pub mod kernels;

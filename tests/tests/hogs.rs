@@ -138,7 +138,7 @@ claims! {
         assert_eq!(spawn(|| 8).join().unwrap(), 8);
     }
 
-    // The P of a goroutine that sends, spawns, locks and yields after each long computation is
+    // The P of a goroutine that sends, and spawns, sleeps or yields, after each long computation is
     // taken again and again. Nothing may be lost.
     fn hogs_that_use_the_runtime_between_their_computations_lose_nothing() {
         let (tx, rx) = bounded::<usize>(4);

@@ -216,7 +216,7 @@ fn all() -> Vec<Case> {
             Gort = 400 * K, Go = 200 * K;
         PerOp map_mutex "everyday: 100 goroutines, a map behind a mutex":
             Gort = 4 * M, Go = 4 * M;
-        PerOp map_rwlock "everyday: the same behind a read-write lock, one look in twenty writes":
+        PerOp map_rwlock "everyday: the same behind a read-write lock, one access in twenty is a write":
             Gort = 4 * M, Go = 4 * M;
         PerOp merge_sort "everyday: merge sort, a goroutine for each left half":
             Gort = M, Go = M;

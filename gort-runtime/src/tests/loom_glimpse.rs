@@ -8,10 +8,11 @@
 //! writes the two words with release stores. `glimpse.rs` argues why the goroutine's real stores
 //! have the same effect.
 //!
-//! Tried by hand, each of these changes makes a model fail: Relaxed instead of the release in
-//! `begin`, of the acquire in the first step of `glimpse`, or of its fence; checking the status
-//! only before or only after the observation; not checking `MARK`, or checking it before the
-//! status.
+//! These changes were tried by hand. Each of them makes a model fail:
+//! - Relaxed in place of the release in `begin`, or of the acquire in the first step of `glimpse`;
+//! - no fence in `glimpse`;
+//! - checking the status only before or only after the observation;
+//! - not checking `MARK`, or checking it before the status.
 
 use super::explore;
 use crate::base::prim::{
