@@ -196,8 +196,8 @@ claims! {
         assert!(held < 5_000, "the holder had it {held} times in between");
     }
 
-    // MU07: after a waiter has lost a competition after more than a millisecond, the unlocker
-    // cannot lock again before that waiter did.
+    // MU07: if a waiter has waited for more than a millisecond and has lost a competition then, the
+    // unlocker cannot lock again before that waiter.
     fn a_waiter_that_starves_is_handed_the_lock() {
         starves(|mutex| Some(mutex.lock()));
     }

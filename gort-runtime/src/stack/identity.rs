@@ -311,8 +311,8 @@ fn give_up(why: &str) -> ! {
     ));
 }
 
-/// Makes two identities, and examines both from inside. Their control blocks are at most as far
-/// from the end of the memory as those in any slot.
+/// Makes two identities, and examines both from inside. The first is made at the end of its memory,
+/// and the second as far below that as the colour can move an identity in a slot.
 fn try_out() -> Result<(), String> {
     const COLOURS: usize = super::layout::COLOURS * super::layout::CACHE_LINE;
     if !cfg!(any(target_env = "gnu", target_env = "musl")) {

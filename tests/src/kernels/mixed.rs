@@ -35,7 +35,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "etcd#7492 the keeper of tokens deletes under a lock whose holder adds one",
+        name: "etcd#7492 the keeper of tokens needs the lock whose holder sends it a token",
         outcome: Stuck(&["chan send", "sync.Mutex.Lock"]),
         broken: || {
             let (tokens, add) = (Arc::new(Mutex::new(Vec::new())), Chan::new(0));
@@ -86,7 +86,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "serving#2137 a breaker with two requests, of which one holds the other's lock",
+        name: "serving#2137 a goroutine waits for requests, and holds the locks that they need",
         outcome: Stuck(&["chan receive", "sync.Mutex.Lock", "sync.Mutex.Lock"]),
         broken: || {
             let breaker = Chan::new(1);
@@ -125,7 +125,7 @@ pub(super) const WITH_LOCKS: &[Kernel] = &[
         },
     },
     Kernel {
-        name: "kubernetes#6632 a frame is written under the lock that resets the connection",
+        name: "kubernetes#6632 a frame is written under the lock that the reset needs",
         outcome: Leaks(&["chan send", "sync.Mutex.Lock"]),
         broken: || {
             let (writes, reset) = (Arc::new(Mutex::new(())), Chan::new(0));
