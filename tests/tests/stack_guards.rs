@@ -44,7 +44,7 @@ fn here_and_floor() -> (usize, usize) {
     (here, floor)
 }
 
-/// Writes `below` bytes under the end of this goroutine's stack.
+/// Writes one byte, which lies `below` bytes under the end of this goroutine's stack.
 fn writes_below_the_floor(below: usize) {
     let (_, floor) = here_and_floor();
     // SAFETY: none. The test is about this fault.
@@ -101,8 +101,8 @@ fn an_overflow_anywhere_in_the_guard_names_its_goroutine() {
 }
 
 claims! {
-    // ST02, FT13: a stack has at least the size that was asked for, and at most a page and gort's
-    // own record more.
+    // ST02, FT13: a stack has the size that was asked for, rounded up to a power of two, and at
+    // most 8 KiB and a page more.
     fn stacks_are_as_large_as_they_were_asked_for_and_guards_as_promised() {
         for asked in [0, 32 * KIB, 40_000, 64 * KIB, 65 * KIB, 1024 * KIB, 4096 * KIB] {
             let rounded = asked.max(32 * KIB).next_power_of_two();

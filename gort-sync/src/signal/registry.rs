@@ -5,8 +5,8 @@
 //! 1. A signal is caught exactly while an entry of the registry asks for it. The runtime's
 //!    `catch_signal` and `release_signal` are called only when this changes, and under the lock.
 //! 2. An inbox has a bit for each signal that has arrived, was asked for, and was not received.
-//!    When a bit is set, a waiter is taken out of the queue for it. So no waiter is queued while
-//!    there are more bits than woken waiters that have yet to look.
+//!    When a bit is set, a waiter is taken out of the queue for it. So while a waiter is queued,
+//!    there are at least as many woken waiters that have yet to look as there are bits.
 //!
 //! # Why no wake-up is lost
 //! Sysmon delivers a signal by setting its bit and taking one waiter out of the queue, in one
