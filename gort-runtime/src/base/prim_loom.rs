@@ -13,9 +13,9 @@ pub(crate) fn fence_after_rmw() {
 
 /// Stores `value` by a read-modify-write whose result is not used.
 ///
-/// A read-modify-write and the value that it has read are neighbours in the modification order.
-/// loom does not know that about a plain store at the same time: a later read-modify-write may read
-/// the value that the store has overwritten.
+/// In the modification order, a read-modify-write directly follows the value that it has read. loom
+/// does not ensure this if a plain store happens at the same time: a later read-modify-write may
+/// read the value that the store has overwritten. It does ensure it for a swap.
 #[inline(always)]
 pub(crate) fn store_among_rmws(word: &AtomicU32, value: u32, order: Ordering) {
     word.swap(value, order);
