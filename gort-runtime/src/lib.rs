@@ -203,6 +203,10 @@ pub use base::lock::{Lock, LockGuard, RawLock};
 pub use base::sleepers::{Sleepers, mutex_sleepers};
 
 #[cfg(not(loom))]
+#[doc(hidden)]
+pub use os::discard_memory;
+
+#[cfg(not(loom))]
 pub use {
     api::blocking::blocking,
     api::builder::RuntimeBuilder,

@@ -93,6 +93,7 @@ fn find(task: &Task) -> Option<Workload> {
             ("mpmc_buf128", "") => Warmed(|n| traffic::fan(n, 8, 8, bounded(128))),
             ("mpsc_unbuf", "") => Warmed(|n| traffic::fan(n, 100, 1, bounded(0))),
             ("spsc_unbounded", "") => Warmed(|n| traffic::fan(n, 1, 1, unbounded())),
+            ("spsc_unbounded", "burst") => Once(traffic::burst),
             ("mpmc_unbounded", "") => Warmed(|n| traffic::fan(n, 8, 8, unbounded())),
             ("select2", "") => Warmed(selects::select2),
             ("select8", "") => Warmed(selects::select8),

@@ -1,7 +1,7 @@
 //! Several goroutines on one channel.
 
 use super::{join_all, send_all};
-use bench_common::{Figures, check, triangle};
+use bench_common::{Figures, check, memory, triangle};
 use gort::prelude::*;
 use std::time::Instant;
 
@@ -33,4 +33,21 @@ pub(super) fn fan(
         (sum, count),
     );
     Figures::per_op(n, elapsed)
+}
+
+/// Sends `n` values and then receives them, in one goroutine. Shows the memory that the process has
+/// taken, and what is left of it, in MB.
+pub(super) fn burst(n: u64) -> Figures {
+    let before = memory().resident;
+    let (tx, rx) = unbounded();
+    let start = Instant::now();
+    send_all(&tx, n);
+    let full = memory().resident;
+    let sum: u64 = rx.try_iter().sum();
+    let elapsed = start.elapsed();
+    check(sum == triangle(n), sum);
+    let megabytes = |now: u64| now.saturating_sub(before) as f64 / 1e6;
+    Figures::per_op(n, elapsed)
+        .with("full_mb", megabytes(full))
+        .with("left_mb", megabytes(memory().resident))
 }

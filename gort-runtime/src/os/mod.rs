@@ -18,6 +18,7 @@
 //! - `signals.rs`: signal actions and masks, `keep_errno(f)`.
 //! - `limit(resource)`: returns a resource limit of the process.
 //! - `discard_pages(start, len)`, `prefer_huge_pages(start, len)`: manage the memory of records.
+//!   `discard_memory(start, len)`: gives back the pages of memory that will be freed.
 //! - `start_thread_on(low, len, f, arg)`, `clear_at_exit(word)`, `exit_thread()`,
 //!   `futex_wait_shared(word, expected)`, `unregister_rseq(tp)`, `replace_setxid_handler(handler,
 //!   keep)`, `libc_version()`: serve goroutines with thread-locals of their own
@@ -56,6 +57,8 @@ compile_error!(
     "gort runs on Linux (x86_64 and aarch64), and on macOS with a thread for each goroutine; no port to this system exists yet"
 );
 
+#[cfg(not(loom))]
+pub use imp::discard_memory;
 pub(crate) use imp::*;
 #[cfg(all(any(target_os = "linux", target_os = "macos"), not(loom)))]
 pub(crate) use signals::*;

@@ -61,7 +61,9 @@
 //! big block holds, the next block is a big one. A receiver may take the last value out of a big
 //! block, or may move `head` to a big block that holds no value. Then it puts a small block in the
 //! place of the big one. So no big block stays after a burst. (The allocator could not give the
-//! memory below such a block back to the system.) To replace the block, the receiver moves both
+//! memory below such a block back to the system.) The allocator may also keep the memory of blocks
+//! that are freed. So if a long backlog is still waiting when a block is freed, the block's pages are
+//! first given back to the system. To replace the block, the receiver moves both
 //! words to the block's capacity. All other threads then wait, as they do for a sender that goes
 //! from block to block.
 
@@ -86,7 +88,7 @@ const BIG: u64 = 4;
 const OFFSET: u64 = 1 << 3;
 const OFFSETS: u64 = COUNT - OFFSET;
 /// The number of values; all higher bits.
-const COUNT: u64 = 1 << 14;
+const COUNT: u64 = 1 << 16;
 const COUNTS: u64 = !(COUNT - 1);
 /// The step from a position to the next one in the same block.
 const ONE: u64 = COUNT + OFFSET;
@@ -150,6 +152,9 @@ impl<T> End<T> {
 impl<T> Chain<T> {
     const SMALL: u64 = caps::<T>().0;
     const LARGE: u64 = caps::<T>().1;
+    /// If more values than this are waiting, pages of freed blocks are given back to the system: 8
+    /// MiB. A backlog that is shorter and comes again and again reuses the allocator's memory.
+    const LONG: i64 = 128 * Self::LARGE.cast_signed();
 
     /// Creates an empty chain, with one small block.
     pub(crate) fn new() -> Self {

@@ -34,7 +34,7 @@ pub(super) struct Block<T> {
 }
 
 /// Returns the number of slots in a small block of `T`s, and in a big one. Both numbers are below
-/// 1,024.
+/// 4,096.
 pub(super) const fn caps<T>() -> (u64, u64) {
     // The blocks of a model are small, so that it soon reaches the end of one.
     if cfg!(loom) {
@@ -42,7 +42,7 @@ pub(super) const fn caps<T>() -> (u64, u64) {
     }
     let slot = size_of::<ChainSlot<T>>() as u64;
     let small = at_least_1(512 / slot, 15);
-    let big = at_least_1(16 * 1024 / slot, 1023);
+    let big = at_least_1(64 * 1024 / slot, 4095);
     (small, big)
 }
 
@@ -79,6 +79,24 @@ impl<T> Block<T> {
             }
         }
         block
+    }
+
+    /// Gives the whole pages of a big block's slots back to the system, before the block is freed.
+    /// An allocator often keeps them.
+    ///
+    /// # Safety
+    /// `block` came from `alloc`, and no thread uses it any more. It must be freed next.
+    pub(super) unsafe fn discard(block: *mut Self) {
+        #[cfg(not(loom))]
+        // SAFETY: the caller guarantees that the block is ours alone. The range is that of its
+        // slots. Freeing the block reads only its header: slots have nothing to drop.
+        unsafe {
+            let slots = block.add(1).cast::<u8>();
+            let len = Self::cap_of((*block).is_big) as usize * size_of::<ChainSlot<T>>();
+            gort_runtime::discard_memory(slots, len);
+        }
+        #[cfg(loom)]
+        let _ = block;
     }
 
     /// Frees a block. Values in it are forgotten.

@@ -55,9 +55,19 @@ impl<T> Chain<T> {
             && spare
                 .compare_exchange(ptr::null_mut(), block, Release, Relaxed)
                 .is_ok();
-        if !kept {
-            // SAFETY: the block is the caller's own.
-            unsafe { Block::dealloc(block) };
+        if kept {
+            return;
+        }
+        let waiting = ahead(
+            self.head.end.word.load(Relaxed),
+            self.tail.word.load(Relaxed),
+        );
+        // SAFETY: the block is the caller's own.
+        unsafe {
+            if Block::is_big(block) && waiting > Self::LONG {
+                Block::discard(block);
+            }
+            Block::dealloc(block);
         }
     }
 

@@ -67,7 +67,7 @@ fn fills_drains_and_continues() {
 fn a_backlog_comes_and_goes() {
     let chain = Chain::new();
     let (mut sent, mut received) = (0_u64, 0);
-    for target in [10, 3_000, 100, 2_000, 1, 5_000, 900, 1_100, 1] {
+    for target in [10, 9_000, 100, 8_000, 1, 15_000, 4_000, 4_200, 1] {
         while chain.len() < target {
             assert_eq!(push(&chain, Box::new(sent)), Attempt::Done);
             sent += 1;
@@ -82,7 +82,7 @@ fn a_backlog_comes_and_goes() {
             assert_eq!(pop(&chain), Ok(Box::new(received)));
             (sent, received) = (sent + 1, received + 1);
         }
-        assert_eq!(chain.is_big(), target > 1_023, "{target}");
+        assert_eq!(chain.is_big(), target > 4_095, "{target}");
     }
 }
 
