@@ -5,14 +5,13 @@
 
 use gort::context::Context;
 use gort::prelude::*;
-use gort::runtime::{max_procs, num_goroutines};
+use gort::runtime::{num_goroutines, set_max_procs};
 use gort::time::{Timer, after_func, sleep};
 use gort::{Builder, JoinHandle};
 use gort_tests::{claims, settle};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::thread;
 use std::time::Instant;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -29,6 +28,19 @@ fn counts(calls: &Arc<AtomicUsize>) -> impl FnMut() + Send + 'static {
     }
 }
 
+/// Limits the address space to what the process has now and `bytes` more.
+fn leave_room(bytes: libc::rlim_t) {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: libc::rlim_t = statm.split(' ').next().unwrap().parse().unwrap();
+    let limit = libc::rlimit {
+        rlim_cur: pages * 4096 + bytes,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: the call reads the limit.
+    let failed = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+    assert_eq!(failed, 0);
+}
+
 /// Goroutines that wait and occupy all the stacks that the system has.
 struct AllStacks {
     release: Sender<()>,
@@ -39,42 +51,30 @@ impl AllStacks {
     fn take() -> Self {
         let (release, gate) = bounded(0);
         let mut holders = Vec::new();
-        // Starts a thread for each P first, since later there is no room for their stacks.
-        let running = Arc::new(AtomicUsize::new(0));
-        for _ in 1..max_procs() {
-            let (gate, running) = (gate.clone(), running.clone());
-            holders.push(spawn(move || {
-                running.fetch_add(1, SeqCst);
-                while running.load(SeqCst) < max_procs() - 1 {
-                    thread::yield_now();
-                }
-                let _ = gate.recv();
-            }));
-        }
-        while running.load(SeqCst) < max_procs() - 1 {
-            thread::yield_now();
-        }
-        let statm = fs::read_to_string("/proc/self/statm").unwrap();
-        let pages: libc::rlim_t = statm.split(' ').next().unwrap().parse().unwrap();
-        let limit = pages * 4096 + (96 << 20);
-        let limit = libc::rlimit {
-            rlim_cur: limit,
-            rlim_max: libc::RLIM_INFINITY,
-        };
-        // SAFETY: the call reads the limit.
-        let failed = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
-        assert_eq!(failed, 0);
-        loop {
+        // Another P would keep some reservations of stacks, and a function could run there.
+        set_max_procs(1);
+        leave_room(96 << 20);
+        // Another thread may map much memory for a moment: `malloc` does for a thread's first
+        // allocation. So one failure is not the end.
+        let mut failures = 0;
+        while failures < 3 {
             let gate = gate.clone();
             match Builder::new().spawn(move || {
                 let _ = gate.recv();
             }) {
-                Ok(holder) => holders.push(holder),
-                // Makes two attempts, because the first may have found the slots of another P.
-                Err(_) if Builder::new().spawn(|| ()).is_err() => break,
-                Err(_) => {}
+                Ok(holder) => {
+                    holders.push(holder);
+                    failures = 0;
+                }
+                Err(_) => {
+                    failures += 1;
+                    sleep(ms(10));
+                }
             }
         }
+        // Threads and buffers that end would make room for one more stack, since gort leaves 32 MiB
+        // for other uses.
+        leave_room(16 << 20);
         Self { release, holders }
     }
 
