@@ -266,14 +266,14 @@ impl Word {
         if left & !(CONTESTED | CALM) != 0 {
             return left;
         }
-        if left & CALM == CALM {
+        if left & CALM == CALM && mutex_sleepers().is_none() {
             self.settle(left);
         }
         0
     }
 
-    /// Makes the mutex uncontested, if the word is still `left`. Not needed if it is not: the next
-    /// unlocker does it.
+    /// Makes the mutex uncontested, if the word is still `left`. If it is not, or if unlockers cannot
+    /// release by a store at this time, a later unlocker does it.
     #[cold]
     fn settle(&self, left: u32) {
         self.bits.compare_exchange(left, 0, Relaxed, Relaxed).ok();

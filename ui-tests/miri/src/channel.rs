@@ -52,7 +52,7 @@ impl<T> Hchan<T> {
         Home
     }
 
-    pub(crate) fn selected(&self) -> &RawLock {
+    pub(crate) fn lock_for_select(&self) -> &RawLock {
         &RawLock
     }
 
