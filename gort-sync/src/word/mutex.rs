@@ -245,23 +245,25 @@ impl Word {
     #[inline]
     #[must_use]
     pub(crate) fn unlock(&self) -> u32 {
+        if !mutex_sleepers().is_none() {
+            return self.unlock_by_addition(false);
+        }
         let word = self.bits.load(Relaxed);
-        if word == LOCKED && mutex_sleepers().is_none() {
+        if word == LOCKED {
             store_among_rmws(&self.bits, 0, Release);
             return match mutex_sleepers().is_none_after_store() {
                 true => 0,
                 false => OVERWRITTEN,
             };
         }
-        self.unlock_by_addition(word)
+        // `CONTESTED` and `CALM` do not change while the lock is held.
+        self.unlock_by_addition(word & CONTESTED != 0 && word & CALM != CALM)
     }
 
-    /// Unlocks, as `unlock` does. `word` has the present values of `CONTESTED` and `CALM`, which do
-    /// not change while the lock is held.
+    /// Unlocks, as `unlock` does. `counts` says whether to count the release in `CALM`.
     #[inline(never)]
-    fn unlock_by_addition(&self, word: u32) -> u32 {
-        let calm = word & CONTESTED != 0 && word & CALM != CALM;
-        let change = if calm { ONE_CALM } else { 0 }.wrapping_sub(LOCKED);
+    fn unlock_by_addition(&self, counts: bool) -> u32 {
+        let change = if counts { ONE_CALM } else { 0 }.wrapping_sub(LOCKED);
         let left = self.bits.fetch_add(change, Release).wrapping_add(change);
         if left & !(CONTESTED | CALM) != 0 {
             return left;
