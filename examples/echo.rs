@@ -67,7 +67,7 @@ fn self_check(connections: usize) -> Outcome {
     let stop = listener.try_clone().map_err(failed)?;
     let server = go!(move || serve(&listener));
     // Warms up with a few connections at a time: this starts the threads that two Ps and the poller
-    // need to hand work on. The threads are counted after these connections are closed.
+    // need in order to pass work on. The threads are counted after these connections are closed.
     for _ in 0..100 {
         echoed_on(addr, 16)?;
     }

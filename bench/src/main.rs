@@ -9,8 +9,8 @@
 //! - `gort-bench run NAME WORKERS N [VARIANT]`: one measurement. The commands above that measure
 //!   start this program again with `run`, once for each of gort's runs.
 //!
-//! The first two commands print medians of five runs: they make up to ten, and the five that other
-//! processes disturbed least count. `--busy` takes the first five, for a machine that is never
+//! The first two commands print medians of five runs: they make up to ten, and keep the five that
+//! other processes have disturbed least. `--busy` takes the first five, for a machine that is never
 //! quiet. `--quick` makes three runs of a tenth of the size. `--beside=own,go` compares with only
 //! these (`own`, `go`, `may`, `tokio`, `threads`, `c`).
 

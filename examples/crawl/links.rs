@@ -5,7 +5,7 @@ use std::fmt;
 /// `http://host[:port]/path[?query]`, without a fragment, and without `.` and `..` in the path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Url {
-    /// As it was written, with the port if there is one.
+    /// In lower case, with the port if one was written.
     host: String,
     path: String,
 }

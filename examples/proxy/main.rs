@@ -1,5 +1,5 @@
-//! A proxy for streams: it connects each client of one address to another address. Each address is
-//! one of TCP, or the path of a Unix socket. SIGINT or SIGTERM shuts it down gracefully. Go: two
+//! A proxy for streams: it connects each client of one address to another address. Either may be a
+//! TCP address or the path of a Unix socket. SIGINT or SIGTERM shuts it down gracefully. Go: two
 //! `io.Copy`s for each `net.Conn`.
 //!
 //! `pipe.rs` connects two streams.

@@ -21,9 +21,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use store::Store;
 
-/// How long commands that were sent may take after the signal.
+/// How long the server works after the signal on commands that clients have sent before.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How often expired keys are removed that no client asks for.
+/// How often the server removes expired keys that no client asks for.
 const SWEEP: Duration = Duration::from_secs(1);
 
 #[gort::main]

@@ -1,5 +1,5 @@
-//! The unit tests of `crawl`. Cargo builds an example either as a program or with its tests, and
-//! other tests run the program.
+//! The unit tests of `crawl`. They are run here because Cargo builds an example either as a program
+//! or with its tests, and other tests need the program.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![allow(dead_code, reason = "only the tests are run")]
 

@@ -15,7 +15,7 @@ const LONGEST_BODY: u64 = 64 * 1024;
 /// were closed while the client still sends, it would be reset, and the client might miss the
 /// answer.
 const DRAINED: usize = 256 * 1024;
-/// How long they are read for at most.
+/// How long, at most, such bytes are read after the last answer.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// Answers the requests that arrive over `stream`, until the client disconnects, is too slow, or

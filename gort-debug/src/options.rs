@@ -78,7 +78,7 @@ impl Options {
     /// page.
     ///
     /// By default the server answers requests for `localhost` and for loopback addresses. It
-    /// refuses others, because a web site whose name suddenly resolves to 127.0.0.1 could have a
+    /// refuses others, because a web site whose name suddenly resolves to 127.0.0.1 could make a
     /// visitor's browser read the page (DNS rebinding).
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.hosts.allow(name.into());

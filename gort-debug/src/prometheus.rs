@@ -48,7 +48,7 @@ pub(crate) fn write(out: &mut impl Write) -> io::Result<()> {
     )?;
     to.gauge(
         "gort_debug_goroutines",
-        "Goroutines among them that serve the debug page.",
+        "Goroutines that serve the debug page. gort_goroutines includes them.",
         [("", own)],
     )?;
     to.gauge(

@@ -68,7 +68,7 @@ impl Site {
     }
 }
 
-/// Counts a goroutine that serves a page while it does so.
+/// Exists while a goroutine serves a page, which is counted for that time.
 #[derive(Debug)]
 pub(crate) struct Serving(());
 

@@ -29,7 +29,8 @@ impl Stream {
         })
     }
 
-    /// Returns bytes that have arrived, or waits for some until the deadline. 0 is the end.
+    /// Reads bytes that have arrived, or waits for some until the deadline. Returns how many were
+    /// read: 0 at the end.
     pub(crate) fn read(&self, into: &mut [u8], deadline: Instant) -> io::Result<usize> {
         either!(self, one => {
             one.set_read_deadline(Some(deadline))?;

@@ -316,12 +316,12 @@ claims! {
             let addr = page.local_addr().unwrap();
             let place = Place::of(&page);
             assert_eq!(page.to_string(), format!("http://{addr}/"));
-            // One client is between two requests, and one is having a trace recorded.
+            // One client is between two requests, and one waits for a profile that is recorded.
             let mut idle = place.connect();
             idle.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
             assert_eq!(idle.answer(true).status, 200);
-            let mut traced = place.connect();
-            traced.send("POST /profile/block?seconds=300 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            let mut waits = place.connect();
+            waits.send("POST /profile/block?seconds=300 HTTP/1.1\r\nHost: localhost\r\n\r\n");
             until(|| own() == 3);
             match closes {
                 true => page.close(),
@@ -329,7 +329,7 @@ claims! {
             }
             until(|| own() == 0);
             assert_eq!(idle.rest(), "");
-            drop(traced);
+            drop(waits);
             assert_eq!(
                 gort::blocking(|| TcpStream::connect(addr))
                     .unwrap_err()

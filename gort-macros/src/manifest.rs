@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_gort_under_another_name_says_nothing() {
+    fn a_manifest_without_gort_under_another_name_gives_no_name() {
         for manifest in [
             "",
             "[dependencies]\ngort = \"1\"",

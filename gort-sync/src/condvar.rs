@@ -5,7 +5,7 @@
 //! # Why no notification is lost, and who gets it
 //! A waiter enters the queue *before* it unlocks the mutex. So if a notifier changes the condition
 //! under the mutex after that, and then notifies, it finds the waiter. A notification goes to the
-//! waiter that began to wait first, never to one that began later.
+//! waiter that began to wait first, never to one that begins to wait after the notification.
 //!
 //! The queue's lock cannot be held while the mutex is unlocked (which may wake a goroutine). So
 //! between entering and parking, the record is in the queue without a waiter. A notification that

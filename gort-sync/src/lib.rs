@@ -29,8 +29,8 @@
 //! channel/   iter error              receivers as iterators · the errors of channel operations
 //! channel/   at done timer           channels of one instant · of a context · of a timer
 //! channel/   counter reserve ops     counting handles · reserving a send · send and receive
-//! channel/   hchan buffer ring       the channel · its buffer · if bounded, used without the lock
-//! channel/chain/ block memory        if unbounded, the same: blocks · their allocation
+//! channel/   hchan buffer ring       the channel · its buffer · that of a bounded channel
+//! channel/chain/ block memory        that of an unbounded channel: blocks · their allocation
 //! channel/   slots                   the memory of the ring
 //! channel/   membership hint         which bubble may use it · what can be seen without the lock
 //! lookout                            waiting until a check succeeds

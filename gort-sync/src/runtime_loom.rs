@@ -4,9 +4,9 @@
 //! The contract of `gort_runtime::Current` is checked: a waiter that is woken twice for one wait,
 //! or while it does not wait, fails the model.
 //!
-//! - loom runs no other thread between the release of the first lock by `commit` and the park. The
-//!   real runtime has the same effect for wakers ("why a waker never comes too early" in its
-//!   `park.rs`).
+//! - loom runs no other thread between the release of the first lock by `commit` and the park. In
+//!   the real runtime other threads run there, but to a waker the waiter has already parked ("why a
+//!   waker never comes too early" in its `park.rs`).
 //! - Time stands still until loom lets it pass, at any moment of a wait with a time limit. From
 //!   then on all deadlines have passed. For a thread that [`starves`] time passes quickly: at its
 //!   second look at the clock it has waited for too long.

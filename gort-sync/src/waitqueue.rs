@@ -86,8 +86,8 @@ impl WaitQueue {
         if !sg.queued.get() {
             return;
         }
-        // SAFETY: the caller guarantees that the record is queued, so it is in this queue. Its
-        // neighbours are in it as well, so they are alive (rule 2).
+        // SAFETY: the record is in a queue, and the caller guarantees that it is in no queue but
+        // this one. Its neighbours are in it as well, so they are alive (rule 2).
         unsafe {
             match sg.prev.get().as_ref() {
                 Some(prev) => prev.next.set(sg.next.get()),

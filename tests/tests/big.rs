@@ -112,10 +112,10 @@ claims! {
         };
         run(1_000);
         let before = resident_bytes();
-        // The number has to allow for main, the goroutine that starts, and the one that is started.
+        // The limit has to allow for main, a goroutine that starts the next one, and the next one.
         // It also has to allow for goroutines on other Ps that have started theirs and are about to
         // end. Last, the system may take a thread off its core for so long that the thread's P is
-        // handed on; so the number has to allow for one goroutine per thread. It must not grow with
+        // handed on; so the limit has to allow for one goroutine per thread. It must not grow with
         // the generations.
         let most = run(scaled(1_000_000));
         assert!(most < 100, "{most} at once");

@@ -1,4 +1,4 @@
-//! CH: unbuffered and buffered channels, and the rules that a few goroutines show.
+//! CH: those rules of unbuffered and buffered channels that a test with a few goroutines can show.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -136,7 +136,8 @@ claims! {
     // CH05
     fn one_goroutine_uses_a_channel_as_a_queue() {
         let (tx, rx) = bounded(10);
-        // There are more rounds than room, so the buffer wraps at every offset.
+        // Each of the ten rounds begins at another of the buffer's ten places, so the buffer wraps
+        // after every one of them.
         for first in (0..70).step_by(7) {
             (first..first + 7).for_each(|i| tx.send(i).unwrap());
             assert!(rx.try_iter().eq(first..first + 7));
@@ -244,7 +245,7 @@ claims! {
         }
     }
 
-    // CH12: with one P the sender continues. With more Ps the receiver may write to the log first.
+    // CH12: with one P the sender continues. With more Ps the receiver may run at the same time.
     fn a_send_to_a_receiver_that_waits_returns_at_once() {
         if gort::runtime::max_procs() > 1 {
             return;
@@ -351,7 +352,8 @@ claims! {
 
     // CH23
     fn an_absurd_capacity_panics() {
-        // These capacities are too large in bytes, as a number, and in both ways.
+        // The values alone would need more than `isize::MAX` bytes, then more than `usize::MAX`.
+        // The third capacity cannot be rounded up to a power of two either.
         for cap in [usize::MAX / 8, usize::MAX / 2, usize::MAX - 1] {
             let payload = gort::recover(|| drop(bounded::<u64>(cap))).unwrap_err();
             let words = payload.downcast_ref::<String>().map_or("", String::as_str);

@@ -223,7 +223,7 @@ claims! {
     }
 
     // CC08
-    fn recv_many_lets_senders_in_in_order() {
+    fn recv_many_admits_parked_senders_in_order() {
         for cap in [0, 1, 2, 64] {
             let (tx, rx) = bounded(cap);
             let senders: Vec<_> = (0..20)

@@ -136,7 +136,7 @@ fn what_a_readers_writer_lock_cannot_do_is_reported() {
 
 // TO06
 #[test]
-fn limits_that_never_come_hide_no_deadlock() {
+fn time_limits_that_are_never_reached_hide_no_deadlock() {
     let words = ["deadlock!", "[chan receive]:", "[timeout]:", "scenario.rs:"];
     for procs in [1, 2] {
         is_reported("stuck-with-endless-limits", procs, &words);

@@ -1,4 +1,4 @@
-//! SC12: many goroutines that enter blocking calls together, without announcing them. Before the
+//! SC11: many goroutines that enter blocking calls together, without announcing them. Before the
 //! fix, sysmon found them one after another, each after a millisecond or more: beside 300 of them
 //! all other goroutines waited for 300 ms.
 
@@ -45,7 +45,7 @@ fn burst(n: usize, known: bool, f: fn()) -> Vec<JoinHandle<()>> {
     all
 }
 
-/// Returns by how much the latest tick of a 1 ms ticker is late beside a burst.
+/// Returns the longest delay of a tick of a 1 ms ticker beside a burst.
 fn ticker_beside(n: usize, known: bool, f: fn()) -> Duration {
     let each_burst = || {
         let stop = Arc::new(AtomicBool::new(false));

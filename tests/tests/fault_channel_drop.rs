@@ -100,7 +100,7 @@ fn drop_channel((tx, rx): Channel, first: First, panics: usize, alive: &Arc<Atom
 
 claims! {
     // RU03, FT09
-    fn the_other_values_of_a_bounded_channel_are_dropped() {
+    fn the_other_values_of_a_channel_are_dropped() {
         let alive = Arc::new(AtomicUsize::new(0));
         for first in FIRST {
             for channel in CHANNELS {

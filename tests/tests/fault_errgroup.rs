@@ -1,6 +1,6 @@
-//! The error of an error group is kept for `wait`, whatever else the error does, and one `wait`
-//! gets it. This file also tests user code that panics in the middle of an operation that others
-//! depend on.
+//! The error of an error group is kept for `wait`, and one `wait` gets it, even if `Display` of the
+//! error panics or exits. This file also tests user code that panics in the middle of an operation
+//! that others depend on.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::context::Context;
@@ -136,7 +136,8 @@ claims! {
         assert_eq!(got, [1, 4]);
     }
 
-    // SM14, SM19: a panic comes before an error, and the error is kept.
+    // SM14, SM19: `wait` reports a panic rather than an error, and keeps the error for the next
+    // `wait`.
     fn the_error_is_kept_for_the_wait_after_the_one_that_panicked() {
         let group = ErrGroup::new();
         group.set_limit(1);

@@ -17,8 +17,8 @@ use std::sync::atomic::{
 use std::thread;
 use std::time::Instant;
 
-/// Limits the time of the process, because a goroutine that meets a lock that was left taken blocks
-/// a thread for ever.
+/// Limits the time of the process. If a refused operation left a lock held, the next goroutine that
+/// acquires the lock would block a thread for ever.
 fn limit() {
     thread::spawn(|| {
         thread::sleep(Duration::from_secs(20));

@@ -250,7 +250,8 @@ claims! {
             FLAGS_DROPPED.load(SeqCst)
         });
         let clones = user.join().unwrap();
-        // The function's clone was dropped with its timer. The other drops are the goroutine's own.
+        // The function's clone was dropped with its timer. The other drop is that of the
+        // goroutine's own value.
         assert_eq!((clones, FLAGS_DROPPED.load(SeqCst)), (1, 2));
     }
 
@@ -375,7 +376,7 @@ claims! {
     }
 
     // GL09
-    fn calls_elsewhere_see_the_caller_s_and_a_thread_has_its_own() {
+    fn calls_elsewhere_see_the_callers_values_and_a_thread_has_its_own() {
         PLAIN.set(1);
         assert_eq!((blocking(|| PLAIN.get()), on_system_stack(|| PLAIN.get())), (1, 1));
         on_system_stack(|| PLAIN.set(2));

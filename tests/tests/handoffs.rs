@@ -1,5 +1,5 @@
-//! Tests when the monitor takes a P from a goroutine and gives it to another thread, and when it
-//! must not have to.
+//! When the monitor takes a P from a goroutine and gives it to another thread, and when the
+//! scheduler manages without that.
 //!
 //! The monitor repairs many scheduling mistakes after 10 ms, and no result is wrong. But each
 //! repair is counted (`Metrics::handoffs`).
@@ -54,9 +54,9 @@ fn gets_on_unaided(round: impl Fn()) {
     assert_eq!(unaided, ENOUGH, "of {ROUNDS} rounds");
 }
 
-/// Checks that with one P the goroutine that `start` starts soon gets the P from a goroutine that
-/// computes, and not only after the 100 ms after which the monitor takes a P even if no goroutine
-/// seems to wait.
+/// Checks that the monitor soon takes the only P from the caller, which computes and does not let
+/// another goroutine run: the one that `start` starts. (If the monitor overlooked that this one
+/// waits, it would take the P only after 100 ms.) Does nothing if there are more Ps.
 fn gets_the_p_soon(start: impl Fn(Arc<AtomicBool>)) {
     if max_procs() > 1 {
         return;
@@ -282,7 +282,7 @@ claims! {
         });
     }
 
-    fn a_p_that_goes_is_taken_from_a_goroutine_that_computes() {
+    fn a_surplus_p_is_taken_from_a_goroutine_that_computes() {
         if max_procs() > 1 {
             return;
         }

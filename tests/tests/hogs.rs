@@ -138,8 +138,8 @@ claims! {
         assert_eq!(spawn(|| 8).join().unwrap(), 8);
     }
 
-    // The P of a goroutine that sends, and spawns, sleeps or yields, after each long computation is
-    // taken again and again. Nothing may be lost.
+    // After each long computation a goroutine yields, spawns or sleeps, and then sends. Its P is
+    // taken away again and again, but nothing may be lost.
     fn hogs_that_use_the_runtime_between_their_computations_lose_nothing() {
         let (tx, rx) = bounded::<usize>(4);
         let wg = WaitGroup::new();

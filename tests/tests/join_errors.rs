@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// Starts a goroutine that does not return.
+/// Starts a goroutine that calls `way`, and returns 1 if `way` returns.
 fn broken(way: fn()) -> JoinHandle<u32> {
     go!(move || {
         way();
@@ -46,7 +46,7 @@ impl Drop for Bomb {
 
 claims! {
     // JH01
-    fn the_question_mark_turns_a_join_error_into_anyhows_and_into_a_boxed_error() {
+    fn the_question_mark_turns_a_join_error_into_an_anyhow_error_and_a_boxed_error() {
         let texts: [(fn(), &str); 2] = [
             (|| resume_unwind(Box::new("at sea")), "the goroutine panicked: at sea"),
             (|| goexit(), "the goroutine called `goexit`"),
@@ -116,7 +116,8 @@ claims! {
         assert_eq!(Arc::strong_count(&mine), 1);
     }
 
-    // JH07: before the goroutine's end, after it, and while the owner of the handle unwinds.
+    // JH07: the handle is dropped before the goroutine's end, after it, and while the owner of the
+    // handle unwinds.
     fn a_result_whose_destructor_panics_harms_no_goroutine() {
         fn dropped<T: Send + 'static>(make: impl Fn() -> T + Copy + Send + 'static) {
             let neighbour = spawn(yield_now);

@@ -78,7 +78,7 @@ fn all_get_stuck(row: &str) {
 }
 
 /// Runs the corrected programs again and again. They end and leave no goroutine behind.
-fn fixed_they_end(row: &str) {
+fn corrected_programs_end(row: &str) {
     for kernel in group(row) {
         let started = gort::time::now();
         for _ in 0..TIMES {
@@ -147,43 +147,43 @@ fn goroutines_that_a_wait_group_did_not_wait_for_are_left_behind() {
 claims! {
     // GK09, GK01
     fn locks_that_are_taken_once_are_fine() {
-        fixed_they_end("GK01");
+        corrected_programs_end("GK01");
     }
 
     // GK09, GK02
     fn locks_in_one_order_are_fine() {
-        fixed_they_end("GK02");
+        corrected_programs_end("GK02");
     }
 
     // GK09, GK03
     fn reading_once_is_fine() {
-        fixed_they_end("GK03");
+        corrected_programs_end("GK03");
     }
 
     // GK09, GK04
     fn channels_with_partners_are_fine() {
-        fixed_they_end("GK04");
+        corrected_programs_end("GK04");
     }
 
     // GK09, GK05
     fn cancelled_partners_that_say_so_are_fine() {
-        fixed_they_end("GK05");
+        corrected_programs_end("GK05");
     }
 
     // GK09, GK06
     fn waiting_for_what_is_signalled_is_fine() {
-        fixed_they_end("GK06");
+        corrected_programs_end("GK06");
     }
 
     // GK09, GK07
     fn waiting_for_a_channel_without_a_lock_is_fine() {
-        fixed_they_end("GK07");
+        corrected_programs_end("GK07");
     }
 
     // GK09, GK08, GK11
     fn wait_groups_whose_members_report_are_fine() {
-        fixed_they_end("GK08");
-        fixed_they_end("GK11");
+        corrected_programs_end("GK08");
+        corrected_programs_end("GK11");
     }
 
     // GK10: what panics in Go is an error that gives the value back, a `false`, or a panic of the

@@ -142,8 +142,8 @@ fn under_a_limit(role: &str) {
         "v" => (libc::RLIMIT_AS, "`ulimit -v`"),
         _ => (libc::RLIMIT_DATA, "`ulimit -d`"),
     };
-    // Without a limit gort would map regions of 16, 32 and 64 MiB for 329 stacks. These do not fit
-    // here together with the rest of the program.
+    // Without a limit gort would map regions of 16, 32 and 64 MiB, which have room for 329 stacks.
+    // These do not fit here together with the rest of the program.
     let limit = limit(resource, 100 * MIB);
     let runtime = runtime::Builder::new().main_stack_size(256 * KIB);
     runtime.run(move || {
@@ -193,10 +193,10 @@ fn under_a_small_ulimit_smaller_regions_are_tried() {
 
 // FT06: the program tries to make one stack before it gives up and says why.
 #[test]
-fn with_room_for_one_stack_there_is_one_and_with_none_a_clear_line() {
+fn with_room_for_one_stack_main_runs_and_with_none_the_error_names_the_limit() {
     const NAME: &str = concat!(
         module_path!(),
-        "::with_room_for_one_stack_there_is_one_and_with_none_a_clear_line"
+        "::with_room_for_one_stack_main_runs_and_with_none_the_error_names_the_limit"
     );
     if let Some(role) = role() {
         // The first region of 16 MiB does not fit.

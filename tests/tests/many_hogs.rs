@@ -105,7 +105,7 @@ claims! {
         }
     }
 
-    // SC12: the goroutines have computed, have slept, or were about to sleep.
+    // The threads were started beside goroutines that compute, and for goroutines that block.
     fn threads_that_are_not_needed_any_more_end() {
         sleep(Duration::from_millis(1));
         let (stop, _, all) = hogs(4 * max_procs());

@@ -102,7 +102,7 @@ claims! {
     }
 
     // UX01
-    fn a_listener_leaves_its_path() {
+    fn the_path_of_a_dropped_listener_stays() {
         let place = Place::new("path");
         drop(UnixListener::bind(&place.0).expect("bind"));
         assert_eq!(kind(UnixListener::bind(&place.0)), ErrorKind::AddrInUse);

@@ -167,7 +167,7 @@ claims! {
         assert_eq!((seen.goroutines, seen.procs), (1, max_procs()));
     }
 
-    fn a_goroutine_that_a_plain_thread_has_woken_waits_from_then_on() {
+    fn a_wait_does_not_seem_to_begin_before_the_wakeup_by_a_plain_thread() {
         let (tx, rx) = bounded(0);
         let (_never, nothing) = bounded::<()>(0);
         let waits = go!(name = "waits"; move || {

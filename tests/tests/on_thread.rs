@@ -1,9 +1,9 @@
 //! `alloc::OnThread`: allocators keep their caches per thread, also for goroutines with
 //! thread-locals of their own.
 //!
-//! The allocator of this program, [`Caching`], keeps blocks of 64 bytes in a thread-local. A
-//! request with one of the odd alignments below returns the address of the thread-local that the
-//! request has used.
+//! The allocator of this program, [`Caching`], keeps blocks of 64 bytes in a thread-local. A block
+//! with the alignment of [`ASK`] or [`ASK_AND_YIELD`] contains an [`Answer`]: which thread-local
+//! the allocator has used, and on which thread it ran.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![allow(
@@ -32,7 +32,8 @@ const WAITS: usize = 50;
 
 /// Asks which cache a call has and on which thread it runs.
 const ASK: Layout = layout(1 << 12);
-/// Asks the same, after a gort operation that makes a goroutine continue elsewhere.
+/// Asks the same before and after a gort operation that makes a goroutine continue elsewhere. If
+/// the answers differ, `tid` is 0.
 const ASK_AND_YIELD: Layout = layout(1 << 13);
 /// Uses up the stack.
 const RECURSE: Layout = layout(1 << 14);

@@ -168,7 +168,7 @@ claims! {
     }
 
     // PR03
-    fn waiting_closes_stdin_and_repeats_itself() {
+    fn wait_closes_stdin_and_can_be_repeated() {
         waiting_is_as_std_has_it();
     }
 
@@ -254,7 +254,7 @@ claims! {
     }
 
     // PR08
-    fn sigchld_can_be_received_beside() {
+    fn the_program_can_receive_sigchld_as_well() {
         let signals = notify(&[Signal::SIGCHLD]);
         for _ in 0..20 {
             assert_eq!(sh("exit 5").status().unwrap().code(), Some(5));

@@ -78,8 +78,8 @@ claims! {
         meet(6);
     }
 
-    // SC18: a timer armed on a P that goes still starts its goroutine.
-    fn functions_of_a_p_that_goes_are_called_nevertheless() {
+    // SC18: a timer that was armed on a P that is now surplus still starts its goroutine.
+    fn functions_of_a_surplus_p_are_called_nevertheless() {
         set_max_procs(8);
         let here = Arc::new(AtomicUsize::new(0));
         let calls = Arc::new(AtomicUsize::new(0));
@@ -104,7 +104,7 @@ claims! {
     }
 
     // SC18
-    fn sleepers_of_a_p_that_goes_wake_up_nevertheless() {
+    fn sleepers_of_a_surplus_p_wake_up_nevertheless() {
         set_max_procs(8);
         // Each starts on a P of its own, and sleeps there.
         let here = Arc::new(AtomicUsize::new(0));
@@ -135,7 +135,7 @@ claims! {
     }
 
     // SC18
-    fn what_was_queued_on_a_p_that_goes_is_run() {
+    fn what_was_queued_on_a_surplus_p_is_run() {
         for round in 0..50 {
             set_max_procs(8);
             let ran = Arc::new(AtomicUsize::new(0));
@@ -157,13 +157,13 @@ claims! {
     }
 
     // SC18: the goroutine in `runnext` too, while the other P has enough to do.
-    fn what_was_to_run_next_on_a_p_that_goes_is_run() {
+    fn what_was_to_run_next_on_a_surplus_p_is_run() {
         for _ in 0..40 {
             set_max_procs(2);
             let flag = || Arc::new(AtomicBool::new(false));
             let (runs, ran) = (flag(), flag());
             let (done, end) = bounded::<()>(0);
-            // This goroutine is stolen, and so runs on the P that goes.
+            // This goroutine is stolen, and so runs on the P that becomes surplus.
             let last = go!(clone [runs, ran]; {
                 runs.store(true, SeqCst);
                 go!(move || ran.store(true, SeqCst));
@@ -187,8 +187,8 @@ claims! {
         }
     }
 
-    // SC18: the goroutine that runs on a P that goes gives it up when it enters the runtime.
-    fn goroutines_that_yield_do_not_keep_a_p_that_goes() {
+    // SC18: a goroutine that runs on a surplus P gives the P up when it enters the runtime.
+    fn goroutines_that_yield_do_not_keep_a_surplus_p() {
         const PS: usize = 4;
         if always_migrates() {
             return;
@@ -227,7 +227,7 @@ claims! {
     }
 
     // SC18
-    fn goroutines_that_compute_do_not_keep_a_p_that_goes() {
+    fn goroutines_that_compute_do_not_keep_a_surplus_p() {
         set_max_procs(4);
         let stop = Arc::new(AtomicBool::new(false));
         let all: Vec<_> = (0..4)

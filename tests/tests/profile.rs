@@ -213,7 +213,7 @@ fn profiled(program: &str, prefix: &Path) -> gort_tests::Ended {
 }
 
 #[test]
-fn the_environment_has_profiles_written_at_every_orderly_exit() {
+fn gort_profile_makes_every_orderly_exit_write_profiles() {
     for (program, status) in [("profiled", 0), ("profiled-exits", 3)] {
         let name = format!("gort-profile-{}-{program}", std::process::id());
         let prefix = std::env::temp_dir().join(name);

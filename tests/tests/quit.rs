@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 const WATCHDOG: Duration = Duration::from_secs(60);
 
-/// Starts `observed NAME` with `procs` Ps and this disposition of SIGQUIT (this process may have
-/// inherited another).
+/// Returns the command `observed NAME` with `procs` Ps and this disposition of SIGQUIT (this
+/// process may have inherited another).
 fn observed(name: &str, procs: usize, disposition: libc::sighandler_t) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_observed"));
     command

@@ -162,7 +162,7 @@ claims! {
             order.sort_unstable();
             assert!(order.into_iter().eq(0..100));
         }
-        // 2,500 are expected, and the deviation is at most 25.
+        // 2,500 are expected, with a standard deviation of about 25.
         assert!((2250..=2750).contains(&first_halves), "{first_halves}");
     }
 

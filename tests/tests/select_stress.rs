@@ -328,8 +328,8 @@ impl Worker {
         }
     }
 
-    /// Runs a random select with 2 to 6 arms. Main does not wait for ever, because it ends the
-    /// epoch.
+    /// Runs a random select with 2 to 6 arms. In main, none of these selects may wait for ever,
+    /// because main ends the epoch.
     fn step(&mut self, tx: &[Sender<Item>], rx: &[Receiver<Item>]) {
         let mut arms = [None; 6];
         while arms.iter().flatten().count() < 2 {

@@ -139,7 +139,7 @@ claims! {
             assert!(!fits(&semaphore, 1));
             drop((a, b));
         }
-        // A request that has to wait holds up no other request either.
+        // Nor does it hold up a request that has to wait.
         let both = semaphore.acquire(2);
         let behind = waits_for(&semaphore, 2);
         drop(both);
@@ -228,7 +228,8 @@ claims! {
         let held = semaphore.acquire(3);
         let first = waits_for(&semaphore, 2);
         let waiter = semaphore.clone();
-        // On a slow machine the time may be up before a look finds this goroutine parked.
+        // `parked` might panic: on a slow machine the time may be up before it sees the goroutine
+        // parked.
         let large = spawn(move || {
             select! {
                 _ = <-waiter.acquire_request(4) => unreachable!("never all are there"),

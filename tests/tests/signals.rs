@@ -215,7 +215,7 @@ claims! {
     }
 
     // SG10
-    fn further_signals_do_nothing_until_the_context_is_cancelled() {
+    fn further_signals_do_nothing_until_cancel_is_called() {
         let (ctx, cancel) = notify_context(&Context::background(), &[Signal::SIGINT]);
         for _ in 0..10 {
             kill(Signal::SIGINT);
@@ -518,7 +518,7 @@ fn without_notify_a_signal_acts_as_in_any_program() {
 
 // SG12
 #[test]
-fn what_was_ignored_or_blocked_at_the_start_is_so_again() {
+fn what_was_ignored_or_blocked_at_the_start_is_so_again_after_the_last_receiver() {
     for procs in [1, 2, 8] {
         let mut child = signalled("hup ignored", procs, || ignore(libc::SIGHUP));
         child.says("ready");

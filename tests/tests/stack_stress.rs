@@ -193,7 +193,7 @@ fn until(what: impl Fn() -> bool) {
 }
 
 // A spawn that is refused says so, and drops its closure. A goroutine that was started runs, even
-// if all free stacks belong to other Ps, and no goroutine ends except those that are joined.
+// if other Ps keep all free stacks.
 #[test]
 fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
     const NAME: &str = concat!(
@@ -238,7 +238,8 @@ fn stacks_run_out_and_come_back_under_a_limit_of_address_space() {
             "there was room for {of_default} and {of_large}; {refused} times there was no room"
         );
         has_moved();
-        // As many goroutines as before can exist: no P keeps more than 64 reservations of a stack.
+        // As many goroutines as before can exist, apart from the stacks that other Ps keep
+        // reserved: at most 64 of the default size on each P, and none of other sizes.
         until(|| how_many(Some(LARGE)) >= of_large);
         until(|| how_many(None) + 64 * (max_procs() - 1) >= of_default);
     });

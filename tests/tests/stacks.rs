@@ -307,7 +307,7 @@ claims! {
         go();
     }
 
-    // GO14: the monitor does this, even when it has nothing else to do.
+    // GO14: the monitor gives the memory back, even when it has nothing else to do.
     fn memory_of_deep_stacks_is_given_back_while_all_goroutines_sleep() {
         go_deep_together(64);
         let before = resident_bytes();

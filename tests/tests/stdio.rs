@@ -94,7 +94,7 @@ fn files_and_dev_null_are_read_to_their_ends() {
 
 // SI01
 #[test]
-fn a_pipe_that_comes_in_drops_is_read_whole() {
+fn a_pipe_that_delivers_little_at_a_time_is_read_whole() {
     let (mut child, _) = start(&["all"], "1", Stdio::piped(), Stdio::piped());
     let mut stdin = child.stdin.take().unwrap();
     for n in 0..2000 {
@@ -174,7 +174,7 @@ fn a_terminal_is_waited_for_and_keeps_its_flags() {
 
 // SI04
 #[test]
-fn a_full_pipe_parks_the_writers_and_tears_and_loses_nothing() {
+fn a_full_pipe_parks_the_writers_and_each_line_arrives_whole() {
     const LINES: usize = 10_000;
     for procs in ["1", "2", "8"] {
         let args = ["writers", &LINES.to_string()];

@@ -277,7 +277,7 @@ claims! {
         }
     }
 
-    // VT07: a timer of no time can be read at once.
+    // VT07: a timer with a duration of 0 can be read at once.
     fn a_timer_of_0_is_due() {
         synctest::run(|| {
             let start = now();

@@ -22,7 +22,7 @@ fn refused(f: impl FnOnce()) {
     assert!(message.contains("on_system_stack"), "{message}");
 }
 
-/// Computes until another goroutine has been given the P, or for 20 ms, whichever is longer.
+/// Computes for 20 ms. In that time the monitor gives the P to another goroutine that is ready.
 fn compute() {
     let until = Instant::now() + Duration::from_millis(20);
     while Instant::now() < until {
@@ -72,8 +72,8 @@ claims! {
         }
     }
 
-    // If `lock` had announced one, the unlocker would rely on that competitor, which is gone, and
-    // not wake the waiter.
+    // If the refused `lock` had announced a competitor, the unlocker would rely on it, although it
+    // is gone, and not wake the waiter.
     fn a_lock_refused_there_has_not_announced_a_competitor() {
         let over = Arc::new(AtomicBool::new(false));
         // `lock` competes only if spinning is worthwhile, which takes another busy thread.

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn unsafe_const_and_extern_go() {
+    fn unsafe_const_and_extern_are_refused() {
         assert_eq!(
             mistakes(
                 EntryPoint::Main,

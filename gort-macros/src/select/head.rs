@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_that_are_nothing_are_told_together() {
+    fn heads_without_an_operation_are_reported_together() {
         assert_eq!(
             mistakes(quote! {
                 rx => {}

@@ -1,9 +1,8 @@
 //! `select!`: several channel operations, exactly one of which takes place.
 //!
-//! [`ast`] defines the tree. [`parse`], [`head`], [`keyword`] and [`tail`] are the grammar, and
-//! [`tokens`] has the searches that come before syn parses. [`valid`] finds the mistakes.
-//! [`expand`] writes the outline of the expansion, and [`operand`] the code around each arm's
-//! operands.
+//! [`ast`] defines the tree. [`parse`], [`head`], [`keyword`] and [`tail`] are the grammar.
+//! [`tokens`] searches the tokens before syn parses them. [`valid`] finds the mistakes. [`expand`]
+//! writes the outline of the expansion, and [`operand`] the code around each arm's operands.
 
 use proc_macro2::TokenStream;
 

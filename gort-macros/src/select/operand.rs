@@ -20,7 +20,7 @@
 //! `#[diagnostic::on_unimplemented]` only if the failed bound is one on the receiver's own type,
 //! and if that type has no lifetime in it.
 //!
-//! The address of a variable that is sent from is taken only in the innermost block
+//! If an arm sends from a variable, the variable's address is taken only in the innermost block
 //! ([`place_let`]), because an operand of a later arm may assign to the variable.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};

@@ -88,8 +88,8 @@ impl Builder {
         Self::default()
     }
 
-    /// Sets the goroutine's name, for dumps, reports and panic messages: the output of the panic
-    /// hook that is set when the runtime starts gets a line `goroutine 7 "parser":` in front.
+    /// Sets the goroutine's name, for dumps, reports and panics. Panic messages begin with a line
+    /// `goroutine 7 "parser":`, unless the program sets a panic hook after the runtime's start.
     ///
     /// # Panics
     /// Panics if the name contains a null byte, as with `std::thread::Builder`.

@@ -4,7 +4,7 @@
 //! it shrinks, idle surplus Ps leave the list immediately. A surplus P that is held is retired by
 //! its holder the next time it looks for a goroutine to run (`sched/procresize.rs`): its queue
 //! moves to the global queue. If the goroutine on such a P does not return to the scheduler, sysmon
-//! takes the P first, as it does whenever work is waiting for one.
+//! takes the P, as if work were waiting for it, and hands it to another M, which retires it.
 //!
 //! Timers stay in the heap of a retired P. Thieves and the timekeeper still look there, and so does
 //! sysmon, in case all Ms are busy.

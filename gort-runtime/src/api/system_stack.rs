@@ -39,8 +39,8 @@ pub fn on_system_stack<T>(f: impl FnOnce() -> T) -> T {
     let Some(inside) = Inside::enter() else {
         return call_here(f);
     };
-    // If this is not the outermost entry, the runtime itself is the caller (a panic hook may be),
-    // and it needs its P.
+    // If this is not the outermost entry, the caller was inside the runtime already (for example a
+    // panic hook), and needs its P.
     let from_user = inside.is_outermost();
     let m = inside.into_switch();
     // SAFETY: `gp` is the goroutine that calls, on its own stack (`getg` returns `None` on g0), and

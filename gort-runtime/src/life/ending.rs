@@ -11,8 +11,9 @@
 //! 2. There is one exception. If the ending goroutine has won the right to wake a watcher's waiter,
 //!    it reads the watcher without the lock. The watcher stays in place until the waiter has been
 //!    woken.
-//! 3. The ending goroutine accesses its record for the last time when it sets the word to DONE,
-//!    before it releases the lock. From then on the owner of the handle may free the record.
+//! 3. The ending goroutine accesses its record for the last time when it sets `join`, the word of
+//!    `join.rs`, to DONE, before it releases the lock. From then on the owner of the handle may
+//!    free the record.
 
 use crate::base::lock::RawLock;
 use crate::bubble::home::Home;
@@ -87,7 +88,8 @@ impl Ending<'_> {
         !self.g().join.watch()
     }
 
-    /// Registers `waiter` to be woken when the goroutine ends, if `win(arg)` then returns true.
+    /// Registers `waiter` to be woken when the goroutine ends, if the watcher's `win(arg)` then
+    /// returns true.
     ///
     /// # Safety
     /// - The caller holds the lock, and has held it since `poll` returned false.

@@ -19,7 +19,7 @@ struct EndWithThread;
 
 impl Drop for EndWithThread {
     fn drop(&mut self) {
-        while let Some(Some(value)) = with_threads(Locals::take_last) {
+        while let Some(Some(value)) = with_locals_of_thread(Locals::take_last) {
             unwind::discard(value);
         }
     }
@@ -36,7 +36,7 @@ thread_local! {
     reason = "code that runs in no goroutine stays on its thread"
 )]
 #[inline(never)]
-fn with_threads<R>(look: impl FnOnce(&Locals) -> R) -> Option<R> {
+fn with_locals_of_thread<R>(look: impl FnOnce(&Locals) -> R) -> Option<R> {
     OF_THREAD.try_with(look).ok()
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn find(id: u32) -> LocalFound {
         // SAFETY: a G stays a G for ever (`record/mod.rs`, promise 1). It runs here, so its locals
         // are ours.
         Some(gp) => unsafe { gp.as_ref() }.locals.find(id),
-        None => with_threads(|locals| locals.find(id)).unwrap_or(LocalFound::Gone),
+        None => with_locals_of_thread(|locals| locals.find(id)).unwrap_or(LocalFound::Gone),
     }
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn put(id: u32, value: Value) -> (Option<Value>, bool) {
     match tls::goroutine() {
         // SAFETY: as in `find`: the goroutine runs here, so its locals are ours.
         Some(gp) => unsafe { gp.as_ref() }.locals.put(id, value),
-        None => put_threads(id, value),
+        None => put_in_locals_of_thread(id, value),
     }
 }
 
@@ -65,12 +65,12 @@ pub(crate) fn put(id: u32, value: Value) -> (Option<Value>, bool) {
     reason = "code that runs in no goroutine stays on its thread"
 )]
 #[inline(never)]
-fn put_threads(id: u32, value: Value) -> (Option<Value>, bool) {
+fn put_in_locals_of_thread(id: u32, value: Value) -> (Option<Value>, bool) {
     // Registers the destructor that drops the values. If this fails, the destructor is running, and
     // it will find the new value too.
     let _ = END.try_with(|_| ());
     let mut value = Some(value);
-    let put = with_threads(|locals| value.take().map(|value| locals.put(id, value)));
+    let put = with_locals_of_thread(|locals| value.take().map(|value| locals.put(id, value)));
     put.flatten().unwrap_or((value, false))
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn inherited() -> Inherited {
             }
             locals.inherited()
         }
-        None => with_threads(Locals::inherited).unwrap_or_default(),
+        None => with_locals_of_thread(Locals::inherited).unwrap_or_default(),
     }
 }
 

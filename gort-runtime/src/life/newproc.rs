@@ -49,8 +49,8 @@ pub(crate) struct Options {
 /// The root and the bubble of a goroutine, which it passes on to those that it starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lineage {
-    /// The id of the goroutine from which it descends and which no goroutine started. `None` means
-    /// that no goroutine started it.
+    /// The id of its first ancestor, which was not started by a goroutine. `None` means that it has
+    /// no ancestor.
     pub(crate) root: Option<u64>,
     /// Its bubble.
     pub(crate) bubble: Option<&'static Bubble>,

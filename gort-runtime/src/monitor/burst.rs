@@ -58,7 +58,8 @@ pub(crate) struct Burst {
 }
 
 impl Burst {
-    /// Returns whether many goroutines seem to block at the same time.
+    /// Returns whether a burst may have begun: a sleeper was found, and the burst has not been
+    /// ended since.
     fn is_on(&self) -> bool {
         self.found > 0
     }

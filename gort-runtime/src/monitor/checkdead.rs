@@ -269,8 +269,8 @@ fn write_all_goroutines(head: &str) {
     os::write_stderr(&text);
 }
 
-/// Tests are reported as stuck after only foreign threads could have woken a goroutine for this
-/// long, in nanoseconds.
+/// Tests are reported as stuck when for this long, in nanoseconds, only a foreign thread could have
+/// woken a goroutine.
 const STUCK_NS: u64 = 3_000_000_000;
 
 /// Sysmon's record of tests that seem to be stuck.

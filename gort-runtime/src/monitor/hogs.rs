@@ -16,8 +16,8 @@
 //! - An *untested* goroutine has not yet parked or yielded while its M held a P. It carries the
 //!   epoch in which it was started. An epoch ends only while the crowd is larger than [`limit`]:
 //!   after [`EPOCH_NS`], or earlier if one of its goroutines becomes a hog. When a thread becomes a
-//!   hog, its goroutine becomes untested again, but without an epoch: if the goroutine asks for a P
-//!   again, its computation was not endless.
+//!   hog, its goroutine becomes untested again, but without an epoch: it asks for a P again only
+//!   after its computation has ended, so it says nothing about others that compute for ever.
 //! - An untested goroutine is *old* if its epoch has produced a hog at a time of too many hogs, or
 //!   if it is of an earlier epoch than that. All other untested goroutines are *new*.
 //!

@@ -54,8 +54,9 @@ const LONGEST_WATCH_US: u64 = 1_000_000;
 /// goroutines run for longer than [`SLOW_NS`] each. The goroutine that runs there now may be
 /// asleep, and sysmon takes the P of a sleeper after 1 ms.
 const WATCH_SLEEP_US: u64 = 1_000;
-/// A P counts as slow if its goroutines run for at least this long at a time, in nanoseconds: five
-/// of sysmon's shortest sleeps. Where runs are shorter, a queued goroutine soon has its turn.
+/// A P counts as slow if its goroutines run for at least this long each, on average, in
+/// nanoseconds: five of sysmon's shortest sleeps. Where runs are shorter, a queued goroutine soon
+/// has its turn.
 const SLOW_NS: u64 = 100_000;
 /// Number of idle threads to keep ready in a burst of blocking calls, for the next Ps that sysmon
 /// takes. Starting a thread takes longer than waking one.

@@ -30,8 +30,8 @@
 //! Suppose that the user's call would have blocked, and that the edge comes after the call. If the
 //! poller's swap precedes `begin`, `begin` sees `READY`. If the swap falls between `begin` and
 //! `commit`, `commit` fails. If it follows `commit`, the poller obtains the waiter. `forget_ready`
-//! discards an edge that came before the call that follows. It acquires what the poller released,
-//! so that call sees what the kernel had announced.
+//! discards an edge that came before the user's next call. It acquires what the poller released, so
+//! the call sees what the kernel had announced.
 //!
 //! # Why no interruption is lost
 //! Two actors each store, issue a full barrier, and load. The user stores `WAIT` into the word,

@@ -53,7 +53,7 @@ pub(crate) fn open() -> io::Result<Place> {
     Ok(Place { index, desc })
 }
 
-/// Makes edges of `fd` mark `entry` ready from now on.
+/// From now on, every edge of `fd` marks `entry` ready.
 pub(crate) fn watch(fd: BorrowedFd<'_>, entry: Place) -> io::Result<()> {
     refuse_in_child();
     let data = u64::from(entry.desc.generation()) << 32 | u64::from(entry.index);

@@ -16,14 +16,14 @@
 //!    nothing is left in the slot for the next goroutine.
 //! 2. `begun` counts the unwindings that have begun. A panic hook counts panics, and `raise` counts
 //!    itself. A replacement records the count, and is valid while no other unwinding has begun
-//!    since. An unwinding that began and ended in a `catch`, hence also in a deferred block, is
-//!    nested and does not count.
+//!    since. An unwinding that began and ended inside a `catch` is nested and does not count. (A
+//!    deferred block that runs during an unwinding runs inside a `catch`.)
 //!
 //! If an unwinding begins without the hook being called, gort treats it as the continuation of the
-//! older one. This concerns `resume_unwind`, which usually is such a continuation, and panics after
-//! the program has set another hook, which usually is one that prints nothing. Conversely, a panic
-//! that std's `catch_unwind` catches inside a destructor (not in a deferred block) counts although
-//! it was nested. Then the replacement is discarded, and `catch` returns the older panic.
+//! older one. This concerns `resume_unwind`, which usually is such a continuation, and panics while
+//! a hook of the program (usually one that prints nothing) stands in place of gort's. Conversely, a
+//! panic that std's `catch_unwind` catches inside a destructor (not in a deferred block) counts
+//! although it was nested. Then the replacement is discarded, and `catch` returns the older panic.
 //!
 //! A plain thread, and a thread on its system stack, keeps the same state in a thread-local. There
 //! is no root on such a thread that would catch the panic: `join` of `std::thread` returns the

@@ -164,8 +164,8 @@ pub(crate) struct G {
     pub(crate) last_m: Cell<*const M>,
     pub(crate) first: Cell<Option<FirstFrame>>,
     id: AtomicU64,
-    /// The id of the goroutine from which this one descends and which no goroutine started. The
-    /// same as `id` if no goroutine started this one.
+    /// The id of this goroutine's oldest ancestor, which no goroutine started. The same as `id` if
+    /// no goroutine started this one.
     root: AtomicU64,
     /// The place where it was spawned.
     spawned_at: AtomicUsize,

@@ -143,8 +143,8 @@ global! {
 
 const _: () = assert!(offset_of!(M, g0) == 0 && offset_of!(M, held_locks) == size_of::<Gobuf>());
 
-// SAFETY: only the actors in the list above access each cell: one thread at a time. The hand-overs
-// named below the list order those that follow each other.
+// SAFETY: only the actors in the list above access each cell: one thread at a time. When one actor
+// follows another, a hand-over orders their accesses, as is said below the list.
 unsafe impl Sync for M {}
 // SAFETY: no field depends on the thread that made it. The lists of G and P govern the pointers to
 // them.

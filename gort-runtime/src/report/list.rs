@@ -67,7 +67,7 @@ pub struct GoroutineInfo {
     pub at: Option<&'static Location<'static>>,
     /// Where it was spawned.
     pub spawned_at: Option<&'static Location<'static>>,
-    /// The id of the goroutine that a plain thread started and from which this one descends.
+    /// The id of the goroutine's oldest ancestor, or its own id if no goroutine started it.
     #[doc(hidden)]
     pub root: GoroutineId,
     /// The number of the goroutine's bubble, or 0 if it is in none; and whether the goroutine waits

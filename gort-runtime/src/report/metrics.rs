@@ -22,7 +22,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// How many goroutines can run at the same time.
+    /// The number of Ps, which is how many goroutines can run at the same time.
     pub procs: usize,
     /// How many of these Ps are idle.
     pub idle_procs: usize,

@@ -11,8 +11,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PendingCall {
-    /// The root of the goroutine that armed the timer: the goroutine that a plain thread started
-    /// and from which that one descends. `None` if a plain thread armed it.
+    /// The root of the goroutine that armed the timer: its oldest ancestor, or the goroutine itself
+    /// if no goroutine started it. `None` if a plain thread armed the timer.
     pub root: Option<GoroutineId>,
     /// Time from now until the call is due.
     pub due_in: Duration,

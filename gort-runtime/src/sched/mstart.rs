@@ -15,8 +15,8 @@ use std::ptr;
 /// Runs the scheduler until the thread is surplus. This is the first function of an M's thread.
 ///
 /// The thread's own stack is g0. `mcall` saves the thread's context in `m.g0` and runs `schedule`
-/// right below it on the stack. Goroutines switch back to exactly this place. The thread resumes
-/// here when `schedule` returns its context.
+/// right below it on the stack. What goroutines run on g0 later starts at that same place of the
+/// stack. This function continues when `schedule` returns the thread's context.
 pub(crate) fn mstart(m: &'static M) {
     m.g0.set(Gobuf {
         tp: arch::thread_pointer(),

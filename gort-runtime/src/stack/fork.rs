@@ -10,9 +10,8 @@
 //! SIGSEGV).
 //!
 //! From then on, g0 runs on the goroutine's thread-locals in the child. That is sufficient: the
-//! child has no other M, and none of the things that libc allows the child to do before `exec`
-//! starts one. (After `_Fork`, `clone` and `vfork`, which run no handlers, the child may do even
-//! less.)
+//! child has no other M, and starts none by what libc allows it to do before `exec`. (After
+//! `_Fork`, `clone` and `vfork`, which run no handlers, the child may do even less.)
 //!
 //! Handlers of other libraries may run before this one, and allocate under the old pointer. The old
 //! block stays intact until a thread is started.

@@ -112,8 +112,8 @@ unsafe extern "C" fn on_fault(
     // SAFETY: the caller passes a valid siginfo, as the kernel does. The siginfo of a fault has an
     // address.
     let (sent, addr) = unsafe { ((*info).si_code <= 0, (*info).si_addr().addr()) };
-    // A goroutine that currently runs under its thread's own thread-locals for the allocator
-    // (`api/on_thread.rs`) is found by the thread's id.
+    // While a goroutine calls the allocator under its thread's own thread-locals
+    // (`api/on_thread.rs`), `getm` finds no M. Then the thread's id leads to it.
     if !sent && let Some(g) = tls::getm().or_else(m_of_thread).and_then(M::running) {
         // This reads atomics of the G, its name if the name's lock is free, and the slot, which
         // never changes.
@@ -130,7 +130,7 @@ unsafe extern "C" fn on_fault(
     }
 }
 
-/// Finds the M that runs on this thread without using thread-locals.
+/// Finds this thread's M by the thread's id, without using thread-locals.
 fn m_of_thread() -> Option<&'static M> {
     let tid = os::thread_id();
     M::all().find(|m| m.tid.load(Relaxed) == tid)

@@ -1,10 +1,10 @@
 //! Models of `netpoll/desc.rs`: one user of a slot against the poller, `close`, deadlines and
 //! timers.
 //!
-//! `Slot` and `Desc` are the real ones. The user's loop is a copy of the loop in `iowait.rs`, for
-//! an operation that ends by `Interrupted` or by success. The kernel's socket is a mutex around
-//! "data have arrived". A park is a cell that the waker sets: a user that has committed sleeps
-//! until then. The model decides what time it is.
+//! `Slot` and `Desc` are the real ones. The user's loop is a copy of the loop in `iowait.rs`. It
+//! ends when the operation succeeds or the wait is `Interrupted`. The kernel's socket is a mutex
+//! around "data have arrived". A park is a cell that the waker sets: a user that has committed
+//! sleeps until then. The model decides what time it is.
 //!
 //! # What fails without which step
 //! The changes were tried by hand, one at a time.

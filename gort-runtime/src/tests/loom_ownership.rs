@@ -264,7 +264,7 @@ fn of_two_takers_of_a_lent_p_one_gets_it_at_most() {
         let (theirs, others) = (Arc::clone(&machine), Arc::clone(&machine));
         let owner = thread::spawn(move || lender(&theirs));
         let other = thread::spawn(move || borrower(&others));
-        // This is sysmon, which takes the P lent or not.
+        // This is sysmon, which takes the P whether it is lent or not.
         let taken = machine.m.take(|| still_held(&machine));
         if taken {
             use_p(&machine);

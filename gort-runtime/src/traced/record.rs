@@ -374,8 +374,8 @@ pub(crate) fn loses_p(running: NonNull<G>, p: &P) {
     // SAFETY: the memory stays a G for ever (`record/mod.rs`, promise 1).
     let g = unsafe { running.as_ref() };
     let what = What::new(Kind::LosesP, Before::Ran);
-    // The goroutine's owner, its M, accesses the parts of the G that this uses only inside the
-    // runtime. The caller is that M, or keeps it outside (`proc/ownership.rs`): so these parts
+    // This uses parts of the G that the goroutine's owner, its M, accesses only while it is inside
+    // the runtime. The caller is that M, or keeps it outside (`proc/ownership.rs`): so these parts
     // belong to the caller until it lets the M in, and the goroutine does not end before that.
     record_shared(Some(p), g, window, what);
 }

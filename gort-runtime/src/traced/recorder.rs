@@ -51,8 +51,8 @@ impl Recorder {
         self.number
     }
 
-    /// Returns the time of the last event here if the M has only switched since then, and the
-    /// number of this log may be compared with that of another one.
+    /// Returns the time of the last event here. Returns `None` if the M has done more than switch
+    /// since then, or if other logs may have the same number.
     #[inline]
     pub(crate) fn switched_at(&self) -> Option<u64> {
         (self.switches.get() && self.number != 0).then(|| self.last.get())

@@ -19,8 +19,8 @@ pub(crate) const SEGMENT: usize = 1024;
 pub(crate) const SEGMENT: usize = 2;
 
 /// Number of events between the one that is written and the one whose memory is prefetched. The
-/// core on which the writer thread runs has touched or read the segment before, so the segment's
-/// lines are in that core's cache. Fetching one line from there took longer than ten events.
+/// trace's writer thread has touched or read the segment before, so the segment's lines are in the
+/// cache of that thread's core. Fetching one line from there took longer than writing ten events.
 const AHEAD: usize = 32;
 
 /// A node of a log's list, with room for [`SEGMENT`] events.

@@ -73,8 +73,8 @@ impl Chooser {
 /// Replays the choices of a [`Path`].
 #[derive(Debug)]
 pub(crate) struct Replay {
-    /// The choices that are not the first option. Each entry says how many other choices come
-    /// before it, and which option is taken.
+    /// The choices that are not the first option. Each entry says how many choices of the first
+    /// option lie between the entry before and this one, and which option is taken.
     path: std::vec::IntoIter<(u32, u32)>,
     next: Option<(u32, u32)>,
 }

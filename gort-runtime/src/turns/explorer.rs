@@ -20,10 +20,10 @@
 //!
 //! # The keeper
 //! The keeper of the bubble (`proc/bubble.rs`) acts while no member can run. In its `commit`, under
-//! our lock, it releases its token and goes to sleep (`is_open`). The thread that hands it the last
-//! token closes the explorer, under the lock, and wakes it. While the keeper is awake, goroutines
-//! that arrive are kept, and none gets the turn. The keeper gives the first turn when it goes to
-//! sleep. So
+//! our lock, it releases its token, *opens* the explorer (`is_open`) and goes to sleep. The thread
+//! that hands it the last token closes the explorer, under the lock, and wakes it. While the keeper
+//! is awake, goroutines that arrive are kept, and none gets the turn. The keeper gives the first
+//! turn when it goes to sleep. So
 //!
 //! 2. a thread that finds the explorer open and closes it wakes the keeper, which has parked. This
 //!    happens once for each time that the keeper sleeps.

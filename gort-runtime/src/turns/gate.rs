@@ -1,7 +1,7 @@
 //! Whether any test in this process explores schedules.
 //!
-//! The word is 0 in every program except for some tests. Each operation reads it once, at its
-//! beginning.
+//! The word is 0 in every program except for some tests. Most operations read it once, at their
+//! beginning (`wait/point.rs`).
 
 use crate::base::prim::hint::{AtomicU32, Ordering::Relaxed};
 

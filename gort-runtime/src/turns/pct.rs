@@ -3,9 +3,9 @@
 //! The priorities are those of PCT (Burckhardt, Kothari, Musuvathi and Nagarakatte, "A randomized
 //! scheduler with probabilistic guarantees of finding bugs", 2010). Each goroutine gets a random
 //! priority when it is started, and the one with the highest priority runs. At a few steps, chosen
-//! in advance, the goroutine that would run falls behind all others. A bug that needs `d` such
-//! orderings, in a program of `k` steps and `n` goroutines, is found with a probability of at least
-//! 1 in n·k^(d-1).
+//! in advance, the goroutine that would run falls behind all others. Suppose that a program of `k`
+//! steps and `n` goroutines has a bug that shows only when `d` pairs of steps happen in a
+//! particular order. Each run finds it with a probability of at least 1 in n·k^(d-1).
 
 use super::choice::{Candidate, Turn};
 

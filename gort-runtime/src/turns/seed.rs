@@ -39,8 +39,8 @@ pub(crate) enum Plan {
     Number(u64),
 }
 
-/// The choices that were not the first option. Each entry says how many other choices come before
-/// it, and which option was taken.
+/// The choices that were not the first option. Each entry says how many choices of the first option
+/// lie between the entry before and this one, and which option was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Path(pub(crate) Vec<(u32, u32)>);
 

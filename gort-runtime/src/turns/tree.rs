@@ -11,10 +11,10 @@
 //! goroutine, A sleeps until a step touches what A's step would touch.
 //!
 //! What a step touches is known in one of two ways. A step that has been taken in this run was
-//! recorded. A step that is still to be taken touches what the operation at which its goroutine
-//! waits names, and what else it touched in the earlier run in which it was taken at that very
-//! choice (`others`). If it touched another address in that run, what it touches is unknown.
-//! Addresses are compared only within one run.
+//! recorded. A step that is still to be taken touches the object of the operation at which its
+//! goroutine waits. What else it touches is known from the earlier run in which it was taken at
+//! that very choice (`others`), unless it touched another address in that run: addresses are
+//! compared only within one run.
 //!
 //! A step that begins a goroutine, or follows `go!` or `yield_now`, may touch plain atomics, which
 //! the runtime cannot see. So all such steps count as touching one common thing.

@@ -221,10 +221,10 @@ impl Current {
     /// The contract is that of `park`. In addition:
     /// - `expire(arg)` may be called by any thread at any time until this call returns, and returns
     ///   true only if it has won the right to end the wait.
-    /// - If it wins before or while `commit` runs, the waiter may already be running again. So
-    ///   either it cannot win before `commit` has published the waiter, or `commit` uses nothing
-    ///   that belongs to the caller except what stays in place until the caller has taken the lock
-    ///   that `commit` releases.
+    /// - If it wins before `commit` has ended, the caller may run on while `commit` still runs. So
+    ///   if `expire` can win before `commit` has published the waiter, `commit` uses nothing that
+    ///   belongs to the caller, with one exception: what stays in place until the caller, after its
+    ///   wait, has taken the lock that `commit` releases.
     pub unsafe fn park_until(
         &self,
         commit: impl FnOnce() -> bool,

@@ -4,8 +4,8 @@ use super::hchan::Hchan;
 use crate::prim::Ordering::Acquire;
 
 impl<T> Hchan<T> {
-    /// Returns false if a receive would have waited at some moment during the call (`hchan.rs`,
-    /// invariant 4).
+    /// Returns false only if a receive would have waited at some moment during the call
+    /// (`hchan.rs`, invariant 4).
     #[inline]
     pub(crate) fn recv_hint(&self) -> bool {
         match (self.ring(), self.chain()) {

@@ -125,9 +125,9 @@ impl<T> Sender<T> {
             })
     }
 
-    /// Closes the channel for all its handles. Sends that wait and later sends fail; receivers
-    /// drain what is buffered and then see the end. Go's `close`. A receiver can do the same with
-    /// [`Receiver::close`](super::Receiver::close).
+    /// Closes the channel for all its handles. Sends that wait fail, and so do later ones.
+    /// Receivers drain what is buffered and then see the end. Go's `close`. A receiver can do the
+    /// same with [`Receiver::close`](super::Receiver::close).
     ///
     /// Returns false if the channel was closed before, by either side, or has lost its receivers.
     /// (Go panics.)

@@ -317,8 +317,8 @@ impl Context {
     ///
     /// If `f` owns a clone of the context, the context and `f` keep each other alive until the
     /// context is done or the function is stopped. If all handles of the context are dropped, `f`
-    /// waits for the context that it derives from. If nothing is left that could end the context,
-    /// `f` is dropped.
+    /// waits for the end of the parent, the context from which this one derives. If nothing is left
+    /// that could end the context, `f` is dropped.
     ///
     /// # Examples
     /// ```

@@ -361,8 +361,8 @@ impl Func {
         if !node.add_func(id, this) {
             Self::start(this);
         } else if this.is_settled() {
-            // The closure was taken before the function was in the list, so it was not removed from
-            // it.
+            // `take` may have come before the function was in the list. Then it could not remove
+            // the function.
             node.remove_func(id);
         }
     }

@@ -242,8 +242,8 @@ impl<T> JoinSet<T> {
     /// Waits for all members, and returns what they returned, in the order in which they ended.
     ///
     /// # Panics
-    /// Panics once all members have ended. If members panicked, passes on the panic of the one that
-    /// ended first. Otherwise, if a member exited, panics because it has no value.
+    /// If members panicked, passes on the panic of the one that ended first. Otherwise, if a member
+    /// exited, panics because it has no value. All members have ended by then.
     ///
     /// # Examples
     /// ```

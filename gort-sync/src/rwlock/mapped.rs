@@ -25,7 +25,8 @@ use std::ptr::NonNull;
 /// ```
 #[must_use = "the lock is released as soon as the guard is dropped"]
 pub struct MappedRwLockReadGuard<'a, T: ?Sized> {
-    /// Points to a part of the value of the lock that `raw` belongs to, which is borrowed for `'a`.
+    /// Points to a part of the value in the lock that `raw` belongs to. The lock is borrowed for
+    /// `'a`.
     data: NonNull<T>,
     raw: &'a RawRwLock,
 }
@@ -47,7 +48,8 @@ pub struct MappedRwLockReadGuard<'a, T: ?Sized> {
 /// ```
 #[must_use = "the lock is released as soon as the guard is dropped"]
 pub struct MappedRwLockWriteGuard<'a, T: ?Sized> {
-    /// Points to a part of the value of the lock that `raw` belongs to, which is borrowed for `'a`.
+    /// Points to a part of the value in the lock that `raw` belongs to. The lock is borrowed for
+    /// `'a`.
     data: NonNull<T>,
     raw: &'a RawRwLock,
     _data: PhantomData<&'a mut T>,

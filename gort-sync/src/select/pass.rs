@@ -13,7 +13,8 @@
 //! 4. When woken, lock all channels again, remove the records that are still queued, and unlock.
 //!    Then wake the waiters that stood behind these records and were served when they left.
 //! 5. The chosen arm settles, since it may have been promised a value that is yet to come. If the
-//!    value never comes, or the arm was woken by a close, which every poll sees, start again at 1.
+//!    value never comes, start again at 1. If the arm was woken by a close, also start again at 1:
+//!    every poll sees the close, so step 2 finds the arm.
 //!
 //! Step 0 may choose any arm that is ready when it is tried, since no order is promised. It never
 //! concludes that no arm is ready. With every channel locked, the arms are examined at one moment:

@@ -78,8 +78,8 @@ impl Permit {
         Some(Self { sema: self.sema, n })
     }
 
-    /// Moves the permits of `other` to this `Permit`. If this one holds none, it then belongs to
-    /// `other`'s semaphore, whatever it belonged to before.
+    /// Moves the permits of `other` to this `Permit`. If this one holds none, it belongs to
+    /// `other`'s semaphore afterwards.
     ///
     /// # Panics
     /// Panics if both hold permits, and their semaphores are different.

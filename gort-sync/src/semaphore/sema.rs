@@ -325,9 +325,9 @@ impl Sema {
         self.word.fetch_or(QUEUED, AcqRel) | QUEUED
     }
 
-    /// Takes `n` permits if they are available and no waiter could be served one day. If the result
-    /// is `NotNow` the word stays frozen, so that the caller may enter the queue under the same
-    /// lock.
+    /// Takes `n` permits if they are available and no waiter comes first (a waiter that asks for
+    /// more than `total` does not). If the result is `NotNow` the word stays frozen, so that the
+    /// caller may enter the queue under the same lock.
     pub(super) fn try_locked(&self, state: &SemaState, n: usize) -> Result<(), Refused> {
         let word = self.freeze();
         if state.next().is_none() && (word & CLOSED != 0 || permits(word) >= n) {
@@ -379,8 +379,7 @@ impl SemaState {
         &mut self.queue
     }
 
-    /// Returns the first waiter that could be served one day. Waiters that ask for more than
-    /// `total` are passed over.
+    /// Returns the first waiter that does not ask for more than `total`.
     fn next(&self) -> Option<&Sudog> {
         self.queue.iter().find(|sg| asked(sg) <= self.total)
     }

@@ -84,7 +84,7 @@ fn condvar_notifies_all() {
     });
 }
 
-/// Either the time is up or the notification was taken. If it was not, the other waiter gets it.
+/// A wait whose time is up takes no notification: the other waiter gets the notification.
 #[test]
 fn condvar_a_time_out_takes_no_notification_along() {
     explore(|| {

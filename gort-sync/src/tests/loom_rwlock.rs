@@ -19,7 +19,7 @@
 //! | the same if the time was up before the wait | none: the waiter has announced itself, so the next reader or writer to leave has the duty |
 //! | `Release` in `downgrade` | `a_downgraded_writer_..` |
 //! | a downgrade lets in no readers | none: the last reader that leaves lets them in (`tests/tests/rwlock.rs` sees it) |
-//! | `Wakes` does not link its waiters, or leaves the last one's `next` | `one_of_a_crowd_is_forgotten` |
+//! | `Wakes` does not link its waiters, or does not clear the last one's `next` | `one_of_a_crowd_is_forgotten` |
 
 use super::{Data, explore, explore_crowd};
 use crate::rwlock::{RwLock, RwLockWriteGuard};

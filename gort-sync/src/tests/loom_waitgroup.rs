@@ -1,5 +1,7 @@
 //! Models of the real `waitgroup/`.
 //!
+//! A *looker* is a waiter that may give up: it waits in a select, or with a time limit.
+//!
 //! # What fails without which step
 //! The changes were tried by hand, one at a time.
 //!

@@ -8,8 +8,8 @@
 //! # Two peculiarities of loom (0.7)
 //! - It remembers only the last access to an atomic. So if a thread loads a word and then changes
 //!   it, loom does not see that the change races with another thread's earlier load, and does not
-//!   try the other order. Therefore, create a thread that only looks as the last one: loom then
-//!   shows it all the old values.
+//!   try the other order. Therefore, if a thread only looks, create it last: loom then shows it all
+//!   the old values.
 //! - If two threads wait for a third one and yield, loom may run the two in turns for as long as it
 //!   likes. That takes no preemption, and the third does not run. So a model has only one thread at
 //!   a time that may wait in the ring's loops, or few operations.
@@ -49,8 +49,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
 
-/// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says more. Two are enough for a waiter
-/// to be left asleep, and for one to be overtaken and then handed the lock.
+/// Preemptions per execution, unless `LOOM_MAX_PREEMPTIONS` says more. With two, a model can
+/// already leave a waiter asleep, or let a waiter be overtaken and then hand it the lock.
 const PREEMPTIONS: usize = 3;
 
 /// Explores `model` with the usual bound on preemptions.

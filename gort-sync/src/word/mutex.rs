@@ -56,8 +56,9 @@
 //! This is invariant 4, and each step keeps it.
 //!
 //! *A waiter enters the queue* under the queue's lock, after an announcement that would have taken
-//! the mutex if it had been free. So either the mutex was held, and its holder will find `QUEUED`
-//! when it unlocks; or it was free but `STARVING`, and by invariant 3 an unlocker is on its way.
+//! the mutex if it had been free and not `STARVING`. So either the mutex was held, and its holder
+//! will find `QUEUED` when it unlocks; or it was free but `STARVING`, and by invariant 3 an
+//! unlocker is on its way.
 //!
 //! *An unlocker that releases by a store* has a duty if the mutex is counted. If the waiter was not
 //! counted, `CONTESTED` was set when the waiter announced itself, so the holder did not store.

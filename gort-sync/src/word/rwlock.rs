@@ -13,7 +13,7 @@
 //! A reader first adds itself and then looks at the old value of the word, as in Go: an addition is
 //! a fifth cheaper than a load and a compare-and-swap (`rwmutex_read`). If it finds `WRITER` or
 //! `QUEUED`, it is not inside but has only knocked. It leaves at once, exactly as a reader that was
-//! inside does, and may have the same duty.
+//! inside does, and like that reader it may then have to let waiters in.
 //!
 //! # Invariants
 //! 1. A writer is inside, or readers are, or neither, but never both. (While `WRITER` is set, all

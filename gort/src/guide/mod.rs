@@ -11,7 +11,7 @@
 //! - [`http`]: a small server, and a client library on gort's sockets.
 //! - [`thread_locals`]: which thread-locals a goroutine sees, how to choose, and what each choice
 //!   costs.
-//! - [`virtual_time`]: tests of slow things that take no time.
+//! - [`virtual_time`]: how to test slow things in no time.
 //! - [`seeing`]: a page that shows what the program does, metrics, dumps, profiles and traces.
 //! - [`tracing`]: a picture of what all goroutines did, and what to look at in it.
 //! - [`tools`]: profiles and gdb; Miri, sanitizers and valgrind, and working on a Mac.

@@ -150,8 +150,8 @@ impl TcpStream {
     /// Reads without removing the bytes from the queue.
     ///
     /// # Errors
-    /// Returns the system's error, `TimedOut` from the read deadline on or after the
-    /// time-out, or `NotConnected` after `close`.
+    /// Returns the system's error, `TimedOut` after the read deadline or the time-out, or
+    /// `NotConnected` after `close`.
     ///
     /// # Examples
     /// ```

@@ -70,7 +70,7 @@ impl UdpSocket {
     /// Waits for a datagram, and returns its length and the sender's address. Go's `ReadFrom`.
     ///
     /// # Errors
-    /// Returns the system's error, `TimedOut` from the read deadline on or after the time-out, or
+    /// Returns the system's error, `TimedOut` after the read deadline or the time-out, or
     /// `NotConnected` after `close`.
     #[track_caller]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
@@ -104,8 +104,8 @@ impl UdpSocket {
     /// Sends a datagram to the first of the addresses. Go's `WriteTo`.
     ///
     /// # Errors
-    /// Returns the system's error, `InvalidInput` if `addr` yields no address, `TimedOut` from the
-    /// write deadline on or after the time-out, or `NotConnected` after `close`.
+    /// Returns the system's error, `InvalidInput` if `addr` yields no address, `TimedOut` after the
+    /// write deadline or the time-out, or `NotConnected` after `close`.
     #[track_caller]
     pub fn send_to(&self, buf: &[u8], addr: impl ToSocketAddrs) -> io::Result<usize> {
         let limit = self.socket.limit(Direction::Write);
@@ -143,7 +143,7 @@ impl UdpSocket {
     /// `Write`.
     ///
     /// # Errors
-    /// Returns the system's error, `TimedOut` from the write deadline on or after the time-out, or
+    /// Returns the system's error, `TimedOut` after the write deadline or the time-out, or
     /// `NotConnected` after `close`. Also fails once with `ConnectionRefused` after a send to a
     /// port where no socket listens.
     #[track_caller]

@@ -123,7 +123,8 @@ fn main() {
             let _ = rx.recv();
         }
         "stuck-without-stacks" => {
-            // With two mappings for each stack, fewer goroutines than these get a stack.
+            // The test runs this with `guard=mprotect`. Then each stack takes two mappings, and the
+            // system does not allow enough mappings for all these goroutines.
             let (_release, gate) = bounded::<()>(0);
             let all: Vec<_> = (0..40_000)
                 .map(|_| {

@@ -22,7 +22,7 @@ fn until_waiting(reason: WaitReason, count: usize) {
     }
 }
 
-/// Sleeps a hundred times, which needs the threads that run goroutines.
+/// Sleeps a hundred times. This would not end while the threads that run goroutines are blocked.
 fn tick() {
     for _ in 0..100 {
         sleep(Duration::from_millis(1));
@@ -106,7 +106,8 @@ fn writers() {
         .map(|id| {
             go!(move || {
                 for n in 0..lines {
-                    // Some lines are longer than a piece, and none is longer than a pipe.
+                    // Some lines are longer than a piece (`io/output.rs`), but shorter than what a
+                    // pipe can hold.
                     let long = if n % 500 == 499 { 5000 } else { n % 40 };
                     writeln!(stdout(), "{id} {n} {:x<long$}.", "").unwrap();
                 }

@@ -62,7 +62,7 @@ fn two_and_two(notifies_all: bool) {
     all.wait();
 }
 
-/// Two goroutines take one value each, and this one brings both.
+/// Two goroutines take one value each. The caller puts both values into the queue.
 fn two_take(looks_again: bool) {
     let (queue, filled) = (
         Arc::new(Mutex::new(VecDeque::new())),

@@ -64,8 +64,8 @@ pub fn group(row: &str) -> &'static [Kernel] {
     found.expect("a group of kernels").1
 }
 
-/// Runs the broken program with this name in this process, and prints what the goroutines wait for
-/// that main leaves behind.
+/// Runs the broken program with this name in this process. For each goroutine that main leaves
+/// behind, prints what it waits for.
 ///
 /// # Panics
 /// Panics if there is no such kernel.

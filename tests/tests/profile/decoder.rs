@@ -1,4 +1,5 @@
-//! Reads `profile.proto`, from its specification, and shares no code with the writer.
+//! Decodes profiles in the format of `profile.proto`. The decoder follows the format's
+//! specification, and shares no code with the encoder.
 
 use std::collections::HashMap;
 

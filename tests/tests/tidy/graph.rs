@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn macros_and_what_is_no_use() {
+    fn macros_and_what_does_not_count() {
         let files = [
             ("lib.rs", "mod a; mod b; mod c; mod d;"),
             (

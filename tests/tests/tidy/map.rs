@@ -10,8 +10,8 @@
 //! ```
 //! The names end at two spaces or at ` · `, and the rest of the line is free. A folder may have
 //! several lines. A module that has modules in files of their own is named by its folder, all
-//! others by their name. A module whose file `#[path]` names (the form of a module for one
-//! processor, or for the models) may be left out.
+//! others by their name. A module with a `#[path]` (the form of a module for one processor, or for
+//! the models) may be left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -32,7 +32,8 @@ fn look(tokens: TokenStream, seen: &mut Seen) {
                     seen.unsafe_blocks += 1;
                 }
                 let (names, end) = path(&trees, at);
-                // After `::` it is the rest of a path that begins elsewhere, like `::core::mem`.
+                // Names that follow a `::` are the rest of a path that does not begin with a name,
+                // like `::core::mem`.
                 if names.len() > 1 && !(at > 0 && colons(&trees, at.saturating_sub(2))) {
                     seen.paths.push((names, first.span()));
                 }

@@ -102,8 +102,8 @@ impl Plans {
         }
     }
 
-    /// Records that a schedule has ended without a failure. Returns `false` if it has met other
-    /// choices than the previous one.
+    /// Records that a schedule has ended without a failure. Returns `false` if the user asked for
+    /// the tree, but this schedule has met other choices than the previous one.
     pub(super) fn passed(&mut self, chooser: Chooser, steps: u64) -> bool {
         self.longest = self.longest.max(steps);
         let Chooser::Tree(mut tree) = chooser else {

@@ -27,10 +27,10 @@ pub enum Strategy {
     /// small programs have few enough.
     ///
     /// Two schedules are equal if they differ only in the order of steps that touch different
-    /// objects: locks, channels, groups, semaphores. Code between the start of a goroutine, a `go!`
-    /// or a `yield_now` and the next operation may use memory that the runtime cannot see. All such
-    /// code is therefore treated as touching one additional, common object. `select!`, timers,
-    /// contexts and similar operations touch everything.
+    /// objects: locks, channels, groups, semaphores. The code that follows the start of a
+    /// goroutine, a `go!` or a `yield_now`, up to the next operation, may use memory that the
+    /// runtime cannot see. All such code is therefore treated as touching one additional, common
+    /// object. `select!`, timers, contexts and similar operations touch everything.
     Exhaustive,
 }
 

@@ -6,7 +6,7 @@
 //!
 //! # What fails without which barrier
 //! Tried on the real files, one change at a time. `tests/mutants.toml` has those that make a model
-//! fail. The models of timers and of the network count as well.
+//! fail. Some of the models are those of the timers and of the network, in the files beside this.
 //!
 //! | removed, or made Relaxed | models that fail |
 //! |---|---|
@@ -28,8 +28,8 @@
 //!
 //! loom knows no asymmetric barriers: both kinds are full fences here. The argument must not rely
 //! on a light barrier where a full one is needed. To check that, all models were run once with both
-//! kinds as read-modify-writes of one word (the heavy one between two fences). Then a light barrier
-//! is ordered with heavy ones only. All models pass.
+//! kinds as read-modify-writes of one word (the heavy one between two fences), so that no fence
+//! was ordered with a light barrier. All models passed.
 //!
 //! Without these, no model fails, for the reason given:
 //!
@@ -37,10 +37,10 @@
 //! |---|---|
 //! | `fence` in `former_spinner_found_no_p`, in `stopm` (with its second look) | the README |
 //! | `SeqCst` of the read-modify-writes of `nmspinning` | each has a barrier before it (submitters execute one first) or after it; the read-modify-writes always see the newest value |
-//! | `fence`, `wakep` in `due_at` | it was visible before, too, that a timer is due: `next` changes from one past time to another |
-//! | `fence` in `retire` | `stop_spinning` has one, or `p_idled` if the P has become needed again; no submitter relies on an M that did not spin and idles no P |
+//! | `fence`, `wakep` in `due_at` | other Ms could see before that a timer was due: `next` only changes from one past time to another |
+//! | `fence` in `retire` | an M that spun has executed the fence of `stop_spinning`; an M whose P became idle after all (the number of Ps was raised) has executed that of `p_idled`; no submitter relies on any other M |
 //! | `Timers::next`: release, acquire | the fences of `wake_for_timer` and of the Ms that look order it; an M that sees a time takes the heap's lock |
-//! | `nextp` filled in after the wake-up (`startm`, `startlockedm`) | a cell, see `mod.rs`; the note's release and acquire are those of `base/note.rs` |
+//! | `nextp` filled in after the wake-up (`startm`, `startlockedm`) | `nextp` is a cell that loom does not check (`mod.rs`); the note's release and acquire are those of `base/note.rs` |
 //! | `SysmonSleep::parked`: acquire of the swap | written and cleared under the scheduler's lock; the note orders everything else |
 
 use super::super::held;
@@ -399,7 +399,7 @@ fn goroutine_that_was_on_hold_is_overlooked() {
 
 /// The number of Ps grows. A spinning M is the reason why no M is woken for the new P.
 #[test]
-fn submitter_sees_no_idle_p_while_there_come_more() {
+fn submitter_sees_no_idle_p_while_more_ps_are_added() {
     explore_ms(
         2,
         |s| {

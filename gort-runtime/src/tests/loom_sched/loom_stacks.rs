@@ -74,7 +74,7 @@ fn stack_of_an_idle_p_is_overlooked() {
     );
 }
 
-/// Two goroutines find no stack, and one becomes free soon.
+/// Two goroutines find no stack, and one stack becomes free soon.
 #[test]
 fn second_goroutine_without_a_stack_is_forgotten() {
     explore_stacks(
@@ -96,7 +96,7 @@ fn second_goroutine_without_a_stack_is_forgotten() {
 /// An M must not nap while a goroutine waits for a stack or for the network: it would keep its P's
 /// stacks, and no M would sleep in the poll.
 #[test]
-fn m_naps_while_something_waits_for_one_to_idle() {
+fn m_naps_beside_goroutines_that_wait_for_a_stack_or_the_network() {
     explore_stacks(
         2,
         |_| {},

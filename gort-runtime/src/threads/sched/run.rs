@@ -1,5 +1,5 @@
-//! Parking and ending, where the native mode finds another goroutine to run. The names are those of
-//! `sched/run.rs`.
+//! What a thread does when its goroutine parks, ends or yields. (In the native mode, the M then
+//! finds another goroutine to run.) The names are those of `sched/run.rs`.
 
 use crate::arch::Gobuf;
 use crate::base::throw::throw;

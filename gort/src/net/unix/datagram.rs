@@ -131,7 +131,7 @@ impl UnixDatagram {
     /// Waits for a datagram, and returns its length and the sender's address. Go's `ReadFrom`.
     ///
     /// # Errors
-    /// Returns the system's error, `TimedOut` from the read deadline on or after the time-out, or
+    /// Returns the system's error, `TimedOut` after the read deadline or the time-out, or
     /// `NotConnected` after `close`.
     #[track_caller]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
@@ -152,7 +152,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     /// Returns `ConnectionRefused` if the path's socket is gone, the system's error, `TimedOut`
-    /// from the write deadline on or after the time-out, or `NotConnected` after `close`.
+    /// after the write deadline or the time-out, or `NotConnected` after `close`.
     #[track_caller]
     pub fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
         self.send_to_addr(buf, &SocketAddr::from_pathname(path)?)

@@ -121,7 +121,8 @@ moving! {
     }
 
     fn spans_are_carried_in_the_registry() {
-        // The registry finds an event's place by the parents of its span.
+        // The registry finds the spans around an event by going from the current span to its
+        // parent, and so on. So `inner` must have a parent here.
         let registry = tracing_subscriber::registry().with(Scopes);
         tracing::subscriber::set_global_default(registry).unwrap();
         carrying(runtime::Builder::new()).run(|| {

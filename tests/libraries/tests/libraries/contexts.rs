@@ -49,7 +49,7 @@ moving! {
     }
 
     // TL06
-    fn what_is_set_for_a_scope_is_left_in_any_order_by_goroutines() {
+    fn goroutines_leave_their_scopes_in_any_order() {
         many(MANY, |i| {
             for round in 0..TIMES {
                 assert!(!CURRENT.is_set());

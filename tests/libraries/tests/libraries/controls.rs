@@ -1,5 +1,5 @@
-//! Lists the programs that go wrong in goroutines that use their threads' thread-locals, and checks
-//! that they do. So these tests can fail.
+//! Lists the tests whose bodies go wrong in goroutines that use their threads' thread-locals, and
+//! checks that they do. This shows that these tests can fail.
 //!
 //! rayon is not among them: a goroutine that waits for a pool blocks its thread, so no other
 //! goroutine can run on that thread, and rayon leaves nothing in thread-locals between two calls.
@@ -16,11 +16,11 @@ const WRONG: &[&str] = &[
     "async_runtime::a_goroutine_waits_inside_block_on",
     "async_runtime::goroutines_wait_inside_block_on_of_one_runtime",
     "contexts::contexts_of_a_goroutine_nest",
-    "contexts::what_is_set_for_a_scope_is_left_in_any_order_by_goroutines",
+    "contexts::goroutines_leave_their_scopes_in_any_order",
     "locks::a_reentrant_mutex_is_entered_by_its_owner_only",
     "locks::a_reentrant_mutexs_owner_continues_while_others_block_for_it",
     "locks::a_recursive_mutex_is_entered_by_its_owner_only",
-    "locks::values_of_keys_are_the_goroutines",
+    "locks::each_goroutine_has_its_own_values_of_keys",
     "random::no_two_goroutines_draw_the_same",
     "epochs::what_a_guard_has_seen_stays_over_waits",
     "database::a_function_that_a_statement_calls_waits_and_asks_again",

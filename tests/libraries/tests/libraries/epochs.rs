@@ -1,4 +1,4 @@
-//! crossbeam-epoch. A guard protects what its thread has seen from being freed.
+//! crossbeam-epoch. While a guard exists, nothing that its thread sees is freed.
 
 use crate::{MANY, TIMES};
 use crossbeam_epoch::{self as epoch, Atomic, Owned};

@@ -123,7 +123,7 @@ moving! {
     }
 
     // TL06
-    fn values_of_keys_are_the_goroutines() {
+    fn each_goroutine_has_its_own_values_of_keys() {
         /// More keys than fit into the control block: libc allocates room for the others at their
         /// first use.
         const KEYS: usize = 40;

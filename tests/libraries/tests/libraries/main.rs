@@ -1,6 +1,6 @@
 //! TL05, TL06, TL11: libraries that keep something in thread-locals, used by goroutines with
-//! thread-locals of their own. `beside_tokio` and `carried` show what goroutines do that share
-//! their threads' thread-locals.
+//! thread-locals of their own. In `beside_tokio` and `carried` most goroutines share the
+//! thread-locals of their threads.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
