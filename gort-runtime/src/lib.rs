@@ -141,6 +141,7 @@
 //! arch/         asan              switches, announced to AddressSanitizer
 //! os/           signals           signal actions and masks
 //! os/           parking           a futex for systems that have none
+//! os/           discard           giving memory back before it is freed
 //! ```
 //!
 //! [gort]: https://docs.rs/gort

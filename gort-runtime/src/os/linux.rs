@@ -254,21 +254,6 @@ pub(crate) unsafe fn discard_pages(start: std::ptr::NonNull<u8>, len: usize) {
     }
 }
 
-/// Gives the whole pages among the `len` bytes from `start` back to the system, if it takes them.
-/// Their contents are lost.
-///
-/// # Safety
-/// The bytes belong to the caller, who will not read them before it has written them.
-pub unsafe fn discard_memory(start: *mut u8, len: usize) {
-    let page = page_size();
-    let skipped = start.addr().wrapping_neg() % page;
-    let whole = len.saturating_sub(skipped) / page * page;
-    if whole != 0 && !cfg!(miri) {
-        // SAFETY: the pages lie within the caller's bytes, whose contents are not needed.
-        unsafe { libc::madvise(start.add(skipped).cast(), whole, libc::MADV_DONTNEED) };
-    }
-}
-
 /// The type of `getrlimit`'s first argument, on which the C libraries do not agree.
 #[cfg(target_env = "musl")]
 type Resource = libc::c_int;

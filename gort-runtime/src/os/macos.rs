@@ -123,9 +123,3 @@ pub(crate) fn raise_here(signal: libc::c_int) {
     // SAFETY: the calling thread exists.
     unsafe { libc::pthread_kill(libc::pthread_self(), signal) };
 }
-
-/// Does nothing: the allocator decides what to give back.
-///
-/// # Safety
-/// The bytes belong to the caller, who will not read them before it has written them.
-pub unsafe fn discard_memory(_start: *mut u8, _len: usize) {}

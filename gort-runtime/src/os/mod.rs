@@ -18,7 +18,7 @@
 //! - `signals.rs`: signal actions and masks, `keep_errno(f)`.
 //! - `limit(resource)`: returns a resource limit of the process.
 //! - `discard_pages(start, len)`, `prefer_huge_pages(start, len)`: manage the memory of records.
-//!   `discard_memory(start, len)`: gives back the pages of memory that will be freed.
+//! - `discard_memory(start, len)`: gives back the pages of memory that will be freed.
 //! - `start_thread_on(low, len, f, arg)`, `clear_at_exit(word)`, `exit_thread()`,
 //!   `futex_wait_shared(word, expected)`, `unregister_rseq(tp)`, `replace_setxid_handler(handler,
 //!   keep)`, `libc_version()`: serve goroutines with thread-locals of their own
@@ -37,6 +37,9 @@ mod imp;
 
 #[cfg(all(target_os = "linux", not(loom)))]
 mod signals;
+
+#[cfg(not(loom))]
+mod discard;
 
 #[cfg(target_os = "macos")]
 #[path = "macos.rs"]
@@ -58,7 +61,7 @@ compile_error!(
 );
 
 #[cfg(not(loom))]
-pub use imp::discard_memory;
+pub use discard::discard_memory;
 pub(crate) use imp::*;
 #[cfg(all(any(target_os = "linux", target_os = "macos"), not(loom)))]
 pub(crate) use signals::*;

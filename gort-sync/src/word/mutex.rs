@@ -49,8 +49,8 @@
 //! 5. `PASSED` is 0 unless `QUEUED` is set. (The word of an idle mutex is 0 apart from `CONTESTED`
 //!    and `CALM`, which [`lock_idle`](Word::lock_idle) relies on.)
 //! 6. If the queue is not empty, `CONTESTED` is set, or the mutex is counted in `mutex_sleepers`.
-//!    While `QUEUED` is set, `CONTESTED` is not cleared. A mutex that was counted for a waiter in the
-//!    queue stays counted until the queue is empty.
+//!    While `QUEUED` is set, `CONTESTED` is not cleared. A mutex that was counted for a waiter in
+//!    the queue stays counted until the queue is empty.
 //!
 //! # Why no wake-up is lost
 //! This is invariant 4, and each step keeps it.
@@ -275,8 +275,8 @@ impl Word {
         0
     }
 
-    /// Makes the mutex uncontested, if the word is still `left`. If it is not, or if unlockers cannot
-    /// release by a store at this time, a later unlocker does it.
+    /// Makes the mutex uncontested, if the word is still `left`. If it is not, or if unlockers
+    /// cannot release by a store at this time, a later unlocker does it.
     #[cold]
     fn settle(&self, left: u32) {
         self.bits.compare_exchange(left, 0, Relaxed, Relaxed).ok();
