@@ -51,7 +51,7 @@
 //! | guards of std's locks, entered spans and runtimes, `errno`, `thread::current()`, across an operation | another thread's | the goroutine's |
 //! | what the kernel knows about a thread: its id, affinity, signal mask | the thread's | the thread's |
 //! | destructors of thread-locals | run when the thread ends | do not run before the process ends |
-//! | a parked goroutine, a yield | 4.4 KB, 18.5 ns | 8.8 KB, 52 ns |
+//! | a parked goroutine, a yield | 4.4 KB, 10.4 ns | 8.8 KB, 34 ns |
 //!
 //! The guide's chapter [`thread_locals`](guide::thread_locals) helps you choose, and lists the
 //! limits.
