@@ -18,6 +18,7 @@
 //! an otherwise idle program every thread can sleep, sysmon included. Go's `sysmon` and `retake`.
 
 use crate::base::prim::Ordering::{Acquire, Relaxed};
+use crate::base::sleepers;
 use crate::monitor::burst::{Burst, Pace};
 use crate::monitor::checkdead::{self, Liveness, StuckTests};
 use crate::monitor::hogs::Hogs;
@@ -113,6 +114,7 @@ fn run() {
     let mut burst = Burst::default();
     let mut stacks = stack::Trimmer::default();
     let mut records = record::SlabTrimmer::default();
+    let mut sleepers = sleepers::Watch::default();
     let mut quiet = 0u32;
     let mut idle = 0u32;
     let mut sleep_us = SHORTEST_SLEEP_US;
@@ -140,6 +142,7 @@ fn run() {
         let now = os::now_ns();
         stacks.trim_if_due(now);
         records.trim_if_due(now);
+        sleepers.look_if_due(now);
         if !hogs.update(now) && SCHED.idle.npidle() == SCHED.procs() {
             idle += 1;
             if idle >= IDLE_ROUNDS

@@ -1,4 +1,4 @@
-//! Models of the release of a `RawLock` without a locked instruction (`base/rawlock.rs`).
+//! Models of the release of a `RawLock` by a store (`base/rawlock.rs`, `base/sleepers.rs`).
 //!
 //! Two or three threads take the lock and change a cell that loom watches. If two hold the lock at
 //! the same time, the cell's accesses have no order between them, and the model fails. If a wake-up
@@ -9,8 +9,8 @@
 //! membarrier works. In the last but one, a third thread removes it while the others use the lock.
 //! In the last one, it stays.
 //!
-//! `tests/mutants.toml` has mutations of that file, under ids that begin with `rawlock`. Each of
-//! them makes a model fail.
+//! `tests/mutants.toml` has mutations of the two files, under ids that begin with `rawlock` and
+//! `sleepers`. Each makes a model fail, apart from two, where the list says why.
 
 use super::{explore, explore_further};
 use crate::base::lockrank::Rank;
@@ -100,6 +100,42 @@ fn two_sleepers_are_woken_one_after_the_other() {
             other.join().unwrap();
         }
         assert_eq!(guarded.total(), 3);
+    });
+}
+
+#[test]
+fn a_sleeper_relies_on_an_earlier_ones_barrier() {
+    explore(|| {
+        rely_on_heavy_barriers();
+        LOCK_SLEEPERS.keep_barrier(true);
+        let guarded = Guarded::new();
+        let others = [with(&guarded, Guarded::add), with(&guarded, Guarded::add)];
+        guarded.add();
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(guarded.total(), 3);
+        LOCK_SLEEPERS.keep_barrier(false);
+        assert!(LOCK_SLEEPERS.is_none());
+    });
+}
+
+#[test]
+fn a_sleeper_relies_on_the_barrier_of_another_locks_sleeper() {
+    explore_further(|| {
+        rely_on_heavy_barriers();
+        let guarded = Guarded::new();
+        // This one does not take the lock, so it wakes no thread that sleeps for it.
+        let elsewhere = thread::spawn(|| {
+            LOCK_SLEEPERS.add();
+            LOCK_SLEEPERS.remove();
+        });
+        let other = with(&guarded, Guarded::add);
+        guarded.add();
+        other.join().unwrap();
+        elsewhere.join().unwrap();
+        assert_eq!(guarded.total(), 2);
+        assert!(LOCK_SLEEPERS.is_none());
     });
 }
 
