@@ -33,6 +33,8 @@ pub(crate) fn trace(
     match record(time, wait) {
         Ok(folder) => {
             let mut file = File::open(folder.file())?;
+            // The open file stays readable. So nothing is left behind while the client reads.
+            drop(folder);
             let mut answer = download(to, &site.file_name("pftrace"));
             let mut chunk = vec![0; 64 * 1024];
             loop {
