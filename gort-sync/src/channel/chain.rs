@@ -57,15 +57,15 @@
 //! receivers need not read the senders' cache line.
 //!
 //! # Memory
-//! One empty block is kept for the next sender that needs one. If more values are waiting than a
-//! big block holds, the next block is a big one. A receiver may take the last value out of a big
-//! block, or may move `head` to a big block that holds no value. Then it puts a small block in the
-//! place of the big one. So no big block stays after a burst. (The allocator could not give the
-//! memory below such a block back to the system.) The allocator may also keep the memory of blocks
-//! that are freed. So if a long backlog is still waiting when a block is freed, the block's pages
-//! are first given back to the system. To replace the block, the receiver moves both words to the
-//! block's capacity. All other threads then wait, as they do for a sender that goes from block to
-//! block.
+//! One empty block is kept for the next sender that needs one, but no big one at the end of a
+//! backlog. If more values are waiting than a big block holds, the next block is a big one. A
+//! receiver may take the last value out of a big block, or may move `head` to a big block that
+//! holds no value. Then it puts a small block in the place of the big one. So no big block stays
+//! after a burst. (The allocator could not give the memory below such a block back to the system.)
+//! The allocator may also keep the memory of blocks that are freed. So if a long backlog is still
+//! waiting when a block is freed, the block's pages are first given back to the system. To replace
+//! the block, the receiver moves both words to the block's capacity. All other threads then wait,
+//! as they do for a sender that goes from block to block.
 
 mod block;
 mod memory;

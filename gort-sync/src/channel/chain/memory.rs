@@ -47,24 +47,31 @@ impl<T> Chain<T> {
         self.keep(block);
     }
 
-    /// Keeps a block, the caller's own, for the next sender that needs one, or frees it.
+    /// Keeps a block, the caller's own, for the next sender that needs one, or frees it. At the end
+    /// of a backlog, no big block is kept.
     #[cold]
     pub(super) fn keep(&self, block: *mut Block<T>) {
         let spare = &self.head.spare;
-        let kept = spare.load(Relaxed).is_null()
-            && spare
-                .compare_exchange(ptr::null_mut(), block, Release, Relaxed)
-                .is_ok();
-        if kept {
-            return;
-        }
         let waiting = ahead(
             self.head.end.word.load(Relaxed),
             self.tail.word.load(Relaxed),
         );
-        // SAFETY: the block is the caller's own.
+        // SAFETY: the block is the caller's own. A spare block is ours once we have taken it.
         unsafe {
-            if Block::is_big(block) && waiting > Self::LONG {
+            let is_big = Block::is_big(block);
+            if is_big && waiting <= Self::LARGE.cast_signed() {
+                let spare = spare.swap(ptr::null_mut(), Acquire);
+                if !spare.is_null() {
+                    Block::dealloc(spare);
+                }
+            } else if spare.load(Relaxed).is_null()
+                && spare
+                    .compare_exchange(ptr::null_mut(), block, Release, Relaxed)
+                    .is_ok()
+            {
+                return;
+            }
+            if is_big && waiting > Self::LONG {
                 Block::discard(block);
             }
             Block::dealloc(block);
