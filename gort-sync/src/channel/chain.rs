@@ -62,10 +62,11 @@
 //! receiver may take the last value out of a big block, or may move `head` to a big block that
 //! holds no value. Then it puts a small block in the place of the big one. So no big block stays
 //! after a burst. (The allocator could not give the memory below such a block back to the system.)
-//! The allocator may also keep the memory of blocks that are freed. So if a long backlog is still
-//! waiting when a block is freed, the block's pages are first given back to the system. To replace
-//! the block, the receiver moves both words to the block's capacity. All other threads then wait,
-//! as they do for a sender that goes from block to block.
+//! To replace the block, the receiver moves both words to the block's capacity. All other threads
+//! then wait, as they do for a sender that goes from block to block.
+//!
+//! The allocator may keep the memory of blocks that are freed. So if a long backlog is still
+//! waiting when a block is freed, the block's pages are first given back to the system.
 
 mod block;
 mod memory;
