@@ -6,7 +6,6 @@ use gort::runtime::WaitReason;
 use gort::sync::{LockRequest, MutexGuard, Timeout};
 use gort::time::sleep;
 use gort_tests::{Random, claims, parked, seed, settle, waiting};
-use std::hint;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -304,42 +303,5 @@ claims! {
         goroutines.into_iter().for_each(|goroutine| goroutine.join().unwrap());
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(*mutex.try_lock().unwrap(), expected.load(SeqCst), "seed {seed}");
-    }
-
-    /// Lets a holder release one new mutex after the other while its first waiter arrives. Such a
-    /// mutex is released by a store, which must not overwrite the waiter's announcement. The waiter
-    /// is an arm of a select, since that announces itself without spinning.
-    fn the_first_waiter_of_a_mutex_is_not_forgotten() {
-        let seed = seed();
-        let mutexes: Arc<[Mutex<()>]> = (0..10 * ROUNDS).map(|_| Mutex::new(())).collect();
-        let arrived = Arc::new(AtomicUsize::new(0));
-        let arrive = move |round: usize| {
-            arrived.fetch_add(1, SeqCst);
-            while arrived.load(SeqCst) < 2 * round {
-                hint::spin_loop();
-            }
-        };
-        let waiter = thread::spawn({
-            let (mutexes, arrive) = (mutexes.clone(), arrive.clone());
-            move || {
-                for (round, mutex) in (1..).zip(&*mutexes) {
-                    arrive(round);
-                    drop(select_lock(mutex));
-                }
-            }
-        });
-        let holder = thread::spawn(move || {
-            let mut random = Random::new(seed);
-            for (round, mutex) in (1..).zip(&*mutexes) {
-                let guard = mutex.lock();
-                arrive(round);
-                for _ in 0..random.below(800) {
-                    hint::spin_loop();
-                }
-                drop(guard);
-            }
-        });
-        holder.join().unwrap();
-        waiter.join().unwrap();
     }
 }

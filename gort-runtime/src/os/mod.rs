@@ -18,12 +18,14 @@
 //! - `signals.rs`: signal actions and masks, `keep_errno(f)`.
 //! - `limit(resource)`: returns a resource limit of the process.
 //! - `discard_pages(start, len)`, `prefer_huge_pages(start, len)`: manage the memory of records.
-//! - `discard_memory(start, len)`: gives back the pages of memory that will be freed.
 //! - `start_thread_on(low, len, f, arg)`, `clear_at_exit(word)`, `exit_thread()`,
 //!   `futex_wait_shared(word, expected)`, `unregister_rseq(tp)`, `replace_setxid_handler(handler,
 //!   keep)`, `libc_version()`: serve goroutines with thread-locals of their own
 //!   (`stack/identity.rs`).
 //! - `page_size()`, `thread_id()`, `num_threads()`.
+//!
+//! `discard_memory(start, len)`, which gives back the pages of memory that will be freed, is in
+//! `discard.rs` for all platforms.
 //!
 //! On macOS goroutines are threads, and only the functions needed there exist.
 

@@ -61,15 +61,22 @@ fn with(guarded: &Arc<Guarded>, f: impl FnOnce(&Guarded) + 'static) -> thread::J
     thread::spawn(move || f(&guarded))
 }
 
+/// Lets the caller and `others` more threads add 1 each under one lock.
+fn all_add(others: u32) {
+    let guarded = Guarded::new();
+    let threads: Vec<_> = (0..others).map(|_| with(&guarded, Guarded::add)).collect();
+    guarded.add();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    assert_eq!(guarded.total(), others + 1);
+}
+
 #[test]
 fn a_waiter_is_woken_by_a_release_that_only_stores() {
     explore_further(|| {
         rely_on_heavy_barriers();
-        let guarded = Guarded::new();
-        let other = with(&guarded, Guarded::add);
-        guarded.add();
-        other.join().unwrap();
-        assert_eq!(guarded.total(), 2);
+        all_add(1);
         assert!(LOCK_SLEEPERS.is_none());
     });
 }
@@ -93,13 +100,7 @@ fn a_waiter_is_woken_when_the_holder_takes_the_lock_again() {
 fn two_sleepers_are_woken_one_after_the_other() {
     explore(|| {
         rely_on_heavy_barriers();
-        let guarded = Guarded::new();
-        let others = [with(&guarded, Guarded::add), with(&guarded, Guarded::add)];
-        guarded.add();
-        for other in others {
-            other.join().unwrap();
-        }
-        assert_eq!(guarded.total(), 3);
+        all_add(2);
     });
 }
 
@@ -108,13 +109,7 @@ fn a_sleeper_relies_on_an_earlier_ones_barrier() {
     explore(|| {
         rely_on_heavy_barriers();
         LOCK_SLEEPERS.keep_barrier(true);
-        let guarded = Guarded::new();
-        let others = [with(&guarded, Guarded::add), with(&guarded, Guarded::add)];
-        guarded.add();
-        for other in others {
-            other.join().unwrap();
-        }
-        assert_eq!(guarded.total(), 3);
+        all_add(2);
         LOCK_SLEEPERS.keep_barrier(false);
         assert!(LOCK_SLEEPERS.is_none());
     });
@@ -124,23 +119,19 @@ fn a_sleeper_relies_on_an_earlier_ones_barrier() {
 fn a_sleeper_relies_on_the_barrier_of_another_locks_sleeper() {
     explore_further(|| {
         rely_on_heavy_barriers();
-        let guarded = Guarded::new();
         // This one does not take the lock, so it wakes no thread that sleeps for it.
         let elsewhere = thread::spawn(|| {
             LOCK_SLEEPERS.add();
             LOCK_SLEEPERS.remove();
         });
-        let other = with(&guarded, Guarded::add);
-        guarded.add();
-        other.join().unwrap();
+        all_add(1);
         elsewhere.join().unwrap();
-        assert_eq!(guarded.total(), 2);
         assert!(LOCK_SLEEPERS.is_none());
     });
 }
 
 #[test]
-fn a_sleeper_of_another_lock_costs_no_wake_up_of_this_one() {
+fn a_sleeper_of_another_lock_takes_no_wake_up_of_this_one() {
     explore(|| {
         rely_on_heavy_barriers();
         let (one, two) = (Guarded::new(), Guarded::new());
@@ -157,24 +148,14 @@ fn a_sleeper_of_another_lock_costs_no_wake_up_of_this_one() {
 #[test]
 fn start_up_may_come_while_a_thread_is_about_to_sleep() {
     explore_further(|| {
-        let guarded = Guarded::new();
-        let other = with(&guarded, Guarded::add);
         let starter = thread::spawn(rely_on_heavy_barriers);
-        guarded.add();
-        other.join().unwrap();
+        all_add(1);
         starter.join().unwrap();
-        assert_eq!(guarded.total(), 2);
         assert!(LOCK_SLEEPERS.is_none());
     });
 }
 
 #[test]
 fn start_up_that_finds_no_membarrier_leaves_the_swap() {
-    explore_further(|| {
-        let guarded = Guarded::new();
-        let other = with(&guarded, Guarded::add);
-        guarded.add();
-        other.join().unwrap();
-        assert_eq!(guarded.total(), 2);
-    });
+    explore_further(|| all_add(1));
 }

@@ -153,8 +153,9 @@ impl<T> End<T> {
 impl<T> Chain<T> {
     const SMALL: u64 = caps::<T>().0;
     const LARGE: u64 = caps::<T>().1;
-    /// If more values than this are waiting, pages of freed blocks are given back to the system: 8
-    /// MiB. A backlog that is shorter and comes again and again reuses the allocator's memory.
+    /// If more values than this are waiting, the pages of big blocks that are freed are given back
+    /// to the system. 128 big blocks take 8 MiB, or less if the values are smaller than 15 bytes. A
+    /// shorter backlog, which may come again and again, reuses the allocator's memory.
     const LONG: i64 = 128 * Self::LARGE.cast_signed();
 
     /// Creates an empty chain, with one small block.

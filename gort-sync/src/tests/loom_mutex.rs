@@ -162,6 +162,19 @@ fn a_store_forgets_a_spinner() {
 }
 
 #[test]
+fn a_mutex_that_is_never_unlocked_stays_counted() {
+    explore(|| {
+        release_by_store();
+        let word = Word::new();
+        assert!(word.lock_idle());
+        assert!(!word.lock_or_announce(false), "it is held");
+        assert!(!mutex_sleepers().is_none());
+        drop(word);
+        assert!(mutex_sleepers().is_none());
+    });
+}
+
+#[test]
 fn a_waiter_is_forgotten() {
     all_lock(&[&[How::Wait], &[How::Wait], &[How::Wait, How::Wait]]);
 }

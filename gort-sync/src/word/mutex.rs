@@ -16,12 +16,14 @@
 //! has a *duty*: to look after the waiters, under the queue's lock.
 //!
 //! # Release by a store
-//! If the word is LOCKED and nothing else, the holder stores 0 instead, which is cheaper (half the
-//! time of `mutex_uncontended`). It may thus overwrite what others have written since it looked:
-//! `QUEUED`, and after that the other bits. A waiter that announces itself is therefore counted in
-//! [`mutex_sleepers`] (`sleepers.rs` in gort-runtime has the protocol). If the unlocker finds after
-//! its store that some mutex is counted, it has a duty, too, and first restores `QUEUED`
-//! ([`restore`](Word::restore)).
+//! If the word is LOCKED and nothing else, and no mutex of the process is counted in
+//! [`mutex_sleepers`], the holder stores 0 instead, which is cheaper (half the time of
+//! `mutex_uncontended`). It may thus overwrite what others have written since it looked: `QUEUED`,
+//! and after that the other bits. A waiter that announces itself therefore has the mutex counted
+//! (`sleepers.rs` in gort-runtime has the protocol). If the unlocker finds after its store that
+//! some mutex is counted, it has a duty, too, and first restores `QUEUED`
+//! ([`restore`](Word::restore)). So while a first waiter waits for one mutex, all mutexes are
+//! released by an addition.
 //!
 //! Being counted costs the waiter a barrier of some microseconds. But it is needed only while the
 //! holder does not know that there are waiters. `CONTESTED` makes it know: the bit is only set by
@@ -57,8 +59,8 @@
 //!
 //! *A waiter enters the queue* under the queue's lock, after an announcement that would have taken
 //! the mutex if it had been free and not `STARVING`. So either the mutex was held, and its holder
-//! will find `QUEUED` when it unlocks; or it was free but `STARVING`, and by invariant 3 an
-//! unlocker is on its way.
+//! will find `QUEUED` when it unlocks, or overwrite it (next paragraph); or it was free but
+//! `STARVING`, and by invariant 3 an unlocker is on its way.
 //!
 //! *An unlocker that releases by a store* has a duty if the mutex is counted. If the waiter was not
 //! counted, `CONTESTED` was set when the waiter announced itself, so the holder did not store.
@@ -71,8 +73,7 @@
 //! only after it.
 //!
 //! *A spinning newcomer* sets `WOKEN`, which keeps the invariant. It does so in one
-//! compare-and-swap while the lock is held and there is no competitor, so the thread that sets the
-//! bit owns it.
+//! compare-and-swap while the lock is held and `WOKEN` is not set, so it knows whether it competes.
 //!
 //! *An unlocker with a duty* looks at the present word, not at the word that caused the duty: it
 //! may be late, and several may have a duty. If the lock is free, and the first waiter starves or
@@ -124,6 +125,13 @@ pub(crate) struct Word {
     bits: AtomicU32,
     /// Whether the mutex is counted in `mutex_sleepers`. Accessed under the queue's lock.
     counted: AtomicBool,
+}
+
+impl Drop for Word {
+    /// Takes the mutex out of the count. It is still counted if its last holder never unlocked.
+    fn drop(&mut self) {
+        self.uncount();
+    }
 }
 
 /// What an unlocker with a duty has to do with the first waiter in the queue.

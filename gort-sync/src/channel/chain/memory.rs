@@ -52,14 +52,14 @@ impl<T> Chain<T> {
     #[cold]
     pub(super) fn keep(&self, block: *mut Block<T>) {
         let spare = &self.head.spare;
-        let waiting = ahead(
-            self.head.end.word.load(Relaxed),
-            self.tail.word.load(Relaxed),
-        );
         // SAFETY: the block is the caller's own. A spare block is ours once we have taken it.
         unsafe {
-            let is_big = Block::is_big(block);
-            if is_big && waiting <= Self::LARGE.cast_signed() {
+            // Only for a big block, because this reads the senders' cache line.
+            let waiting = Block::is_big(block).then(|| {
+                let tail = self.tail.word.load(Relaxed);
+                ahead(self.head.end.word.load(Relaxed), tail)
+            });
+            if waiting.is_some_and(|waiting| waiting <= Self::LARGE.cast_signed()) {
                 let spare = spare.swap(ptr::null_mut(), Acquire);
                 if !spare.is_null() {
                     Block::dealloc(spare);
@@ -71,7 +71,7 @@ impl<T> Chain<T> {
             {
                 return;
             }
-            if is_big && waiting > Self::LONG {
+            if waiting.is_some_and(|waiting| waiting > Self::LONG) {
                 Block::discard(block);
             }
             Block::dealloc(block);
