@@ -19,9 +19,10 @@
 //!
 //! # One barrier for many waiters
 //! The heavy barrier interrupts all cores. So the first waiter that has executed it sets
-//! [`BARRIER`], and waiters that find this bit need no barrier of their own, until the count
-//! becomes 0 as a whole. An unlocker that overwrites such a waiter's announcement stores after that
-//! barrier. Its second look comes even later, and has not been 0 since before the barrier.
+//! [`BARRIER`], and waiters that find this bit need no barrier of their own. An unlocker that
+//! overwrites such a waiter's announcement stores after that barrier, so its second look comes
+//! after it, too. That look does not find 0, because the count has not been 0 since before the
+//! barrier.
 //!
 //! The last waiter to leave takes `BARRIER` away. If waiters come and go all the time, most of them
 //! would execute a barrier. Sysmon then lets the bit stay ([`Watch`]), and unlockers do not store
