@@ -363,6 +363,15 @@ impl Waiter {
         assert!(!parker.woken.replace(true), "woken twice");
         parker.thread.unpark();
     }
+
+    /// Wakes the thread: each has a processor of its own.
+    ///
+    /// # Safety
+    /// As for [`ready`](Self::ready).
+    pub unsafe fn ready_elsewhere(self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.ready() };
+    }
 }
 
 /// In models nothing is in a bubble.

@@ -253,6 +253,16 @@ impl Won {
         }
     }
 
+    /// Wakes the waiter, as `wake` does, for a caller that will go on running: another P that has
+    /// nothing to do runs the waiter.
+    #[inline]
+    pub(crate) fn wake_elsewhere(self) {
+        if let Some(waiter) = self.record().waiter.get() {
+            // SAFETY: as in `wake`.
+            unsafe { waiter.ready_elsewhere() };
+        }
+    }
+
     /// Creates the right to wake the waiter of a record that is in no queue, on behalf of that
     /// waiter.
     ///
@@ -309,27 +319,40 @@ impl Wakes {
     /// Wakes all waiters, in order. The caller holds no lock that a waiter may take.
     #[inline]
     pub(crate) fn wake_all(&self) {
+        // SAFETY: the right to wake the waiter is handed to `ready`.
+        self.wake_each(|waiter| unsafe { waiter.ready() });
+    }
+
+    /// Wakes all waiters, as `wake_all` does, for a caller that will go on running: other Ps that
+    /// have nothing to do run the waiters.
+    #[inline]
+    pub(crate) fn wake_all_elsewhere(&self) {
+        // SAFETY: the right to wake the waiter is handed to `ready_elsewhere`.
+        self.wake_each(|waiter| unsafe { waiter.ready_elsewhere() });
+    }
+
+    /// Calls `wake` for each waiter, in order, and thereby hands it the right to wake that waiter.
+    #[inline]
+    fn wake_each(&self, wake: impl Fn(Waiter)) {
         if let Some(waiter) = self.first.take() {
-            // SAFETY: `push` was given a `Won`, the right to wake the waiter (rule 3), which is
-            // used up here.
-            unsafe { waiter.ready() };
+            // `push` was given a `Won`, the right to wake the waiter (rule 3). It is used up here.
+            wake(waiter);
             if !self.more.get().is_null() {
-                self.wake_more();
+                self.wake_more(wake);
             }
         }
     }
 
     #[cold]
-    fn wake_more(&self) {
+    fn wake_more(&self, wake: impl Fn(Waiter)) {
         self.last.set(ptr::null());
         let mut next = self.more.replace(ptr::null());
         // SAFETY: the records in the list were pushed as `Won`s. Each is alive until its waiter is
-        // woken (rule 3), so `next` is read before that. The right to wake the waiter is used up
-        // here.
-        unsafe {
-            while let Some(sg) = next.as_ref() {
-                next = sg.next.get();
-                Won(NonNull::from(sg)).wake();
+        // woken (rule 3), so `next` is read before that.
+        while let Some(sg) = unsafe { next.as_ref() } {
+            next = sg.next.get();
+            if let Some(waiter) = sg.waiter.get() {
+                wake(waiter);
             }
         }
     }

@@ -109,6 +109,12 @@ impl Idle {
         self.npidle.store(npidle, Relaxed);
     }
 
+    /// Returns whether an M looks for work, or would be woken to do so. A hint.
+    #[inline]
+    pub(crate) fn is_work_wanted(&self) -> bool {
+        self.nmspinning.load(Relaxed) != 0 || self.npidle.load(Relaxed) != 0
+    }
+
     pub(crate) fn npidle(&self) -> u32 {
         self.npidle.load(Relaxed)
     }

@@ -4,7 +4,8 @@
 //! Waiting, it calls `commit` (which, for example, releases the channel's lock). So no waker can
 //! see a half-saved goroutine. If `commit` returns false, the goroutine continues.
 //! [`Waiter::ready`] is `goready`: it changes the status from Waiting to Runnable, puts the
-//! goroutine into `runnext` of the current P, and calls `wakep`.
+//! goroutine into `runnext` of the current P, and calls `wakep`. ([`Waiter::ready_elsewhere`] may
+//! leave the goroutine to another P.)
 //!
 //! The same calls work on a plain thread. There the waiter is a [`ThreadParker`].
 //!
@@ -58,7 +59,7 @@ use crate::time::{Nanos, Timer, Timers, never_comes};
 use crate::traced::record;
 use crate::wait::leave::pass_on;
 use crate::wait::maywait::MayWait;
-use crate::wait::ready::submit_next;
+use crate::wait::ready::{submit_elsewhere, submit_next};
 use crate::wait::threadparker::ThreadParker;
 use crate::wait::waiter::{Waiter, Who};
 use std::cell::Cell;
@@ -77,18 +78,32 @@ impl Waiter {
     pub unsafe fn ready(self) {
         match self.decode() {
             // SAFETY: the caller has won the right to end this goroutine's wait.
-            Who::Goroutine(gp) => unsafe { goready(gp) },
+            Who::Goroutine(gp) => unsafe { goready(gp, submit_next) },
+            Who::Thread(parker) => parker.note.wake(),
+        }
+    }
+
+    /// Wakes the waiter, for a caller that will go on running: if another P has nothing to do, the
+    /// waiter runs there.
+    ///
+    /// # Safety
+    /// As for [`ready`](Self::ready).
+    #[inline]
+    pub unsafe fn ready_elsewhere(self) {
+        match self.decode() {
+            // SAFETY: the caller has won the right to end this goroutine's wait.
+            Who::Goroutine(gp) => unsafe { goready(gp, submit_elsewhere) },
             Who::Thread(parker) => parker.note.wake(),
         }
     }
 }
 
-/// Wakes a goroutine.
+/// Wakes a goroutine. `submit` puts it into a queue.
 ///
 /// # Safety
 /// `gp` is Waiting, and the caller has won the right to wake it.
 #[inline]
-unsafe fn goready(gp: NonNull<G>) {
+unsafe fn goready(gp: NonNull<G>, submit: impl FnOnce(NonNull<G>)) {
     // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). The caller guarantees that we may end
     // its wait. Then the goroutine is ours until it is queued.
     let g = unsafe { gp.as_ref() };
@@ -103,7 +118,7 @@ unsafe fn goready(gp: NonNull<G>) {
     arch::prefetch(sp);
     arch::prefetch(sp.wrapping_add(64));
     // `gp` must not be touched below: another M may run it.
-    submit_next(gp);
+    submit(gp);
 }
 
 /// Finishes `goready` for a member of a bubble whose wake-up matters there. The caller has made it

@@ -154,7 +154,7 @@ impl RawMutex {
         let next = self.take_next(&mut queue);
         drop(queue);
         if let Some(next) = next {
-            next.wake();
+            next.wake_elsewhere();
         }
         owed.charge();
     }

@@ -305,6 +305,6 @@ impl RawRwLock {
             self.word.clear_queued();
         }
         drop(queues);
-        woken.wake_all();
+        woken.wake_all_elsewhere();
     }
 }
