@@ -85,6 +85,31 @@ claims! {
         });
     }
 
+    // While an M is on its way to a P that it was woken for, Ms that return from calls use that P.
+    // If they could not, only three to six goroutines would be in calls at a time.
+    fn many_goroutines_are_in_calls_at_a_time_on_one_p() {
+        if max_procs() > 1 || AS_THREADS {
+            return;
+        }
+        let (in_calls, sum) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let callers: Vec<_> = (0..64)
+            .map(|_| {
+                go!(clone [in_calls, sum]; {
+                    for _ in 0..100 {
+                        sum.fetch_add(in_calls.fetch_add(1, Relaxed), Relaxed);
+                        gort::blocking(|| {
+                            thread::sleep(Duration::from_micros(100));
+                            in_calls.fetch_sub(1, Relaxed);
+                        });
+                    }
+                })
+            })
+            .collect();
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        let mean = sum.load(Relaxed) / (64 * 100);
+        assert!(mean >= 16, "{mean} goroutines were in calls on average");
+    }
+
     // Here Ps change hands in all ways. Hand-offs are counted.
     fn goroutines_that_make_short_and_long_calls_get_on() {
         let before = metrics().handoffs;

@@ -5,9 +5,9 @@
 //! goroutines that wait, after 20 µs instead of 1 or 10 ms. After `f` returns, the goroutine gets a
 //! P as in Go's `exitsyscall` (`inside.rs`).
 //!
-//! If sysmon has taken the P in an M's last call, and goroutines wait for the P, the M hands it on
-//! before it makes the next call. The M times that call. If the call is short, the M lends its P
-//! again in later calls. Go hands the P on before the call only if the call always blocks
+//! If an M has lost its P in its last call, and goroutines wait for the P, the M wakes another M for
+//! the P before it makes the next call. It times that call. If the call is short, the M wakes no
+//! other in later calls. Go hands the P on before the call only if the call always blocks
 //! (`entersyscallblock`).
 
 use crate::base::prim::Ordering::Relaxed;
@@ -18,8 +18,8 @@ use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use crate::traced::record::{self, Begun};
 
-/// A call is *long* if it takes at least this time. A shorter call costs less than handing the P
-/// on.
+/// A call is *long* if it takes at least this time. A shorter call costs less than waking an M for
+/// the P.
 const LONG_NS: u64 = 20_000;
 
 /// Runs `f`, which may block the thread (file I/O, a lock of std's, foreign code), while other
@@ -41,7 +41,7 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     struct Announced {
         /// The call in the trace, if one is written.
         begun: Option<Begun>,
-        /// The time at which the P was handed on before the call, if it was handed on.
+        /// The time at which another M was woken for the P, if there was one.
         handed_on: Option<u64>,
     }
     impl Drop for Announced {
@@ -54,6 +54,10 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
                 }
             }
             if let Some(inside) = Inside::enter() {
+                if inside.p().is_none() && self.handed_on.is_none() {
+                    // The time is not known. But another M has needed the P before the call ended.
+                    inside.m().calls_long.store(true, Relaxed);
+                }
                 record::returns(inside.m(), self.begun);
                 inside.finish();
             }

@@ -11,8 +11,9 @@
 //! - `tid`, `cpu_clock`, `calls` (A): written by the M's own thread. Read also by sysmon.
 //! - `calls_long` (A): written by the M's own thread and by sysmon, read by the M's own thread.
 //! - `times_taken` (A): written by the thread that takes its P, read by any thread.
-//! - `nextp`, `nextg`, `nextg_inherits`, `spinning`: written and read by the thread that has picked
-//!   the M, until it wakes the M or starts the M's thread; after that by the M's own thread.
+//! - `nextp`, `nextp_is_lent`, `nextg`, `nextg_inherits`, `spinning`: written and read by the thread
+//!   that has picked the M, until it wakes the M or starts the M's thread; after that by the M's
+//!   own thread.
 //! - `tainted`: written and read by the thread that starts the M's thread, before it does so; after
 //!   that by the M's own thread.
 //! - `idle`, `idle_next`: written and read by any thread, under the scheduler's lock.
@@ -111,6 +112,8 @@ pub(crate) struct M {
     pub(crate) spinning: Cell<bool>,
     /// The P that the waker hands over, or null.
     pub(crate) nextp: Cell<*const P>,
+    /// Whether `nextp` is lent (`hand.rs`). Then it may be gone before this M can take it.
+    pub(crate) nextp_is_lent: Cell<bool>,
     /// The goroutine to run first with `nextp`, or null.
     pub(crate) nextg: Cell<*mut G>,
     /// Whether `nextg` runs in the time slice of the goroutine before it.
@@ -171,6 +174,7 @@ impl M {
             tainted: Cell::new(false),
             spinning: Cell::new(false),
             nextp: Cell::new(ptr::null()),
+            nextp_is_lent: Cell::new(false),
             nextg: Cell::new(ptr::null_mut()),
             nextg_inherits: Cell::new(false),
             note: Note::new(),

@@ -63,18 +63,43 @@ pub(crate) fn takep(p: &P, m: &M) -> Option<NonNull<G>> {
 pub(super) fn take_lent(m: &M, wanted: impl Fn(&P) -> bool) -> Option<&'static P> {
     let (allp, procs) = (SCHED.allp(), SCHED.procs() as usize);
     let mut looks = (0..procs.min(MAX_LENT_CHECKS)).map(|i| allp[(m.id as usize + i) % procs]);
-    looks.find(|p| {
-        // SAFETY: the pointer is null or an M, and Ms live for ever (`proc/m.rs`). This function
-        // accesses only the M's atomics. `untie` also accesses the M's `p`, while the M is kept in
-        // user code.
-        let holder = unsafe { p.m.load(Acquire).as_ref() };
-        let lends = holder.filter(|m| m.ownership.is_lent() && wanted(p));
-        let taken = lends.is_some_and(|m| m.ownership.take_lent(|| untie(p, m).is_some()));
-        if taken {
-            p.stats.borrows.increment();
-        }
-        taken
-    })
+    looks.find(|p| take_if_lent(p, &wanted))
+}
+
+/// Takes `p` if its M has lent it and it is `wanted`. The caller's M holds no P.
+fn take_if_lent(p: &P, wanted: impl Fn(&P) -> bool) -> bool {
+    // SAFETY: the pointer is null or an M, and Ms live for ever (`proc/m.rs`). This function
+    // accesses only the M's atomics. `untie` also accesses the M's `p`, while the M is kept in user
+    // code.
+    let holder = unsafe { p.m.load(Acquire).as_ref() };
+    let lends = holder.filter(|m| m.ownership.is_lent() && wanted(p));
+    let taken = lends.is_some_and(|m| m.ownership.take_lent(|| untie(p, m).is_some()));
+    if taken {
+        p.stats.borrows.increment();
+    }
+    taken
+}
+
+/// Lends the P of `m`, which is outside the runtime, and wakes `other`, which takes that P if no
+/// other M is faster. The caller has taken `other` out of the list of idle Ms.
+pub(super) fn lend_to(other: &M, m: &M, p: &'static P) {
+    m.ownership.lend();
+    other.spinning.set(false);
+    other.nextp.set(p);
+    other.nextp_is_lent.set(true);
+    wake(other);
+}
+
+/// Acquires the P with which `m` was woken. Returns `false` if that P was lent and is gone: its M
+/// has taken it back, or another M has taken it.
+pub(super) fn acquire_nextp(m: &OnG0) -> bool {
+    let p = m.nextp.replace(ptr::null());
+    // SAFETY: not null: the waker has filled `nextp` in. Ps live for ever (`sched/allp.rs`).
+    if m.nextp_is_lent.replace(false) && !take_if_lent(unsafe { &*p }, |_| true) {
+        return false;
+    }
+    acquirep(m, p);
+    true
 }
 
 /// Checks that `m` still holds `p`, and unties the two. Returns the goroutine that continues
@@ -133,11 +158,16 @@ pub(super) fn startm(m: PickedM, p: &'static P, first: Option<Found>) {
     }
     m.nextp.set(p);
     if is_idle {
-        m.note.wake();
-        if m.polls.load(Relaxed) {
-            netpoll::interrupt();
-        }
+        wake(m);
     } else {
         newm(m);
+    }
+}
+
+/// Wakes an M that was taken out of the list of idle Ms.
+fn wake(m: &M) {
+    m.note.wake();
+    if m.polls.load(Relaxed) {
+        netpoll::interrupt();
     }
 }

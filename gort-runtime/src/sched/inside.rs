@@ -20,6 +20,13 @@
 //! if other goroutines wait for it. Those goroutines then wait until a call lasts long enough for
 //! sysmon to take the P, or until the time slice of 10 ms ends.
 //!
+//! If goroutines wait for the P of a goroutine that is about to make a long call, an idle M is woken
+//! for the lent P ([`Inside::hand_on`]). The P stays lent until that M has a core, which takes some
+//! 40 µs on a virtual machine. In the meantime any M that returns from a call can take the P. (The
+//! same benchmark on 1 P: 63 µs a call if the P belongs to the woken M at once, and 3.4 if it is
+//! lent.) If the P is gone when the woken M arrives, that M goes back to sleep: the goroutines that
+//! wait for the P are then the duty of the M that has it, and of sysmon.
+//!
 //! The scheduler on g0 is inside already, and its P cannot be taken. A function that
 //! `on_system_stack` calls on g0 is user code like any other: it enters the runtime, and may lose
 //! its P. On g0 it cannot wait for another P, so it continues without one. Its goroutine enters the
@@ -33,7 +40,7 @@ use crate::proc::hooks;
 use crate::proc::m::{M, OnG0};
 use crate::proc::p::P;
 use crate::proc::tls;
-use crate::sched::hand::{acquirep, handoffp, releasep, take_lent};
+use crate::sched::hand::{acquirep, handoffp, lend_to, releasep, take_lent};
 use crate::sched::run::{queue_behind, schedule};
 use crate::sched::state::SCHED;
 use crate::sched::wire::{unwire_if, wire_if_panicking};
@@ -92,19 +99,25 @@ impl Inside {
         m
     }
 
-    /// Hands on the P of the calling goroutine's M, if goroutines wait for the P. Returns the time
-    /// at which it did so. The goroutine then continues without a P.
+    /// Offers the P of the calling goroutine's M to another M, if goroutines wait for the P. Returns
+    /// the time at which it did so. The goroutine may no longer have a P afterwards.
     #[cold]
     pub(crate) fn hand_on() -> Option<u64> {
         let inside = Self::enter()?;
-        let p = inside.p?;
+        let (m, p) = (inside.m, inside.p?);
         if !has_work(p) && !SCHED.global_has_work() {
             return None;
         }
-        if let Some(g) = inside.m.goroutine() {
-            record::loses_p(NonNull::from(g), p);
+        let idle = SCHED.shared.lock().midle_get();
+        if let Some(other) = idle {
+            drop(inside);
+            lend_to(other, m, p);
+        } else {
+            if let Some(g) = m.goroutine() {
+                record::loses_p(NonNull::from(g), p);
+            }
+            handoffp(releasep(m));
         }
-        handoffp(releasep(inside.m));
         Some(os::now_ns())
     }
 

@@ -361,7 +361,7 @@ impl Shared {
     }
 
     /// Takes an idle M. Takes one that has duties only if there is no other.
-    fn midle_get(&mut self) -> Option<&'static M> {
+    pub(super) fn midle_get(&mut self) -> Option<&'static M> {
         let mut at = self.midle;
         // SAFETY: `at` is null or an M that `midle_put` got as a reference. Ms live for ever.
         while let Some(m) = unsafe { at.as_ref() }

@@ -1,6 +1,6 @@
 //! `stopm`: how an M without a P sleeps, and what it watches in the meantime.
 
-use super::hand::acquirep;
+use super::hand::{acquire_nextp, acquirep};
 use super::submit::{inject, inject_global};
 use crate::base::prim::{
     Ordering::{Relaxed, SeqCst},
@@ -13,7 +13,6 @@ use crate::proc::gqueue::GQueue;
 use crate::proc::m::OnG0;
 use crate::sched::state::{Duties, SCHED};
 use crate::traced::record;
-use std::ptr;
 
 /// How long a surplus thread stays idle before it exits.
 const SURPLUS_IDLE_NS: u64 = 5_000_000_000;
@@ -71,12 +70,15 @@ pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
             true
         };
         if woken {
-            acquirep(m, m.nextp.replace(ptr::null()));
-            return true;
+            if acquire_nextp(m) {
+                return true;
+            }
+            continue;
         }
         match get_up(m, duties, &polled) {
             GotUp::WithP => return true,
             GotUp::NoIdleP => watch = false,
+            GotUp::TooLate => {}
             GotUp::Surplus => return false,
         }
     }
@@ -87,6 +89,8 @@ pub(super) enum GotUp {
     WithP,
     /// Every P is held by an M, which looks at timers and network waits before it idles the P.
     NoIdleP,
+    /// The P with which the M was woken was only lent, and is gone.
+    TooLate,
     Surplus,
 }
 
@@ -105,8 +109,10 @@ pub(super) fn get_up(m: &OnG0, duties: Duties, polled: &GQueue) -> GotUp {
         drop(shared);
         inject_global(polled);
         m.note.sleep();
-        acquirep(m, m.nextp.replace(ptr::null()));
-        return GotUp::WithP;
+        return match acquire_nextp(m) {
+            true => GotUp::WithP,
+            false => GotUp::TooLate,
+        };
     }
     if !duties.poll && !duties.time {
         return GotUp::Surplus;
