@@ -5,9 +5,9 @@
 //! goroutines that wait, after 20 µs instead of 1 or 10 ms. After `f` returns, the goroutine gets a
 //! P as in Go's `exitsyscall` (`inside.rs`).
 //!
-//! If an M has lost its P in its last call, and goroutines wait for the P, the M wakes another M for
-//! the P before it makes the next call. It times that call. If the call is short, the M wakes no
-//! other in later calls. Go hands the P on before the call only if the call always blocks
+//! If an M has lost its P in its last call, and goroutines wait for the P, the M wakes another M
+//! for the P before it makes the next call. It times that call. If the call is short, the M wakes
+//! no other in later calls. Go hands the P on before the call only if the call always blocks
 //! (`entersyscallblock`).
 
 use crate::base::prim::Ordering::Relaxed;

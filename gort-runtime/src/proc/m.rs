@@ -11,9 +11,9 @@
 //! - `tid`, `cpu_clock`, `calls` (A): written by the M's own thread. Read also by sysmon.
 //! - `calls_long` (A): written by the M's own thread and by sysmon, read by the M's own thread.
 //! - `times_taken` (A): written by the thread that takes its P, read by any thread.
-//! - `nextp`, `nextp_is_lent`, `nextg`, `nextg_inherits`, `spinning`: written and read by the thread
-//!   that has picked the M, until it wakes the M or starts the M's thread; after that by the M's
-//!   own thread.
+//! - `nextp`, `nextp_is_lent`, `nextg`, `nextg_inherits`, `spinning`: written and read by the
+//!   thread that has picked the M, until it wakes the M or starts the M's thread; after that by the
+//!   M's own thread.
 //! - `tainted`: written and read by the thread that starts the M's thread, before it does so; after
 //!   that by the M's own thread.
 //! - `idle`, `idle_next`: written and read by any thread, under the scheduler's lock.

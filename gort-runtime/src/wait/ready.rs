@@ -26,9 +26,9 @@ pub(crate) fn submit_next(gp: NonNull<G>) {
 ///
 /// The goroutine then goes to the global queue, where an M of that P finds it. In `runnext` a thief
 /// would first watch it for 3 µs. Then the thief would need a barrier that interrupts the caller,
-/// which may not enter the runtime for some time (`proc/ownership.rs`). With two goroutines that
-/// lock a mutex for 1 µs each, on 2 Ps, `runnext` takes 1.4 times as long
-/// (`gort-bench run grid 2 200000 mutex,770,0,2`).
+/// which might compute for some time (`proc/ownership.rs`). With two goroutines that lock a mutex
+/// for 1 µs each, on 2 Ps, `runnext` takes 1.4 times as long (`gort-bench run grid 2 200000
+/// mutex,770,0,2`).
 #[inline]
 pub(crate) fn submit_elsewhere(gp: NonNull<G>) {
     submit(gp, |idle| !idle.is_work_wanted());
