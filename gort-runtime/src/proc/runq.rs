@@ -149,14 +149,16 @@ impl<T> Runq<T> {
         Some(gp)
     }
 
-    /// Returns the entry at the head of the ring, for a prefetch, or null if the ring is empty. The
-    /// owner calls this.
-    pub(crate) fn peek(&self) -> *const T {
+    /// Returns the first two entries of the ring, for a prefetch, if it has at least `crowd`
+    /// entries (two or more). The owner calls this.
+    #[inline]
+    pub(crate) fn peek_in_crowd(&self, crowd: u32) -> Option<[NonNull<T>; 2]> {
         let head = self.head.load(Relaxed);
-        if head == self.tail.load(Relaxed) {
-            return ptr::null();
+        if self.tail.load(Relaxed).wrapping_sub(head) < crowd {
+            return None;
         }
-        self.slot(head)
+        let at = |i| NonNull::new(self.slot(head.wrapping_add(i)));
+        Some([at(0)?, at(1)?])
     }
 
     /// Removes the head of the ring. The owner calls this.
