@@ -20,6 +20,7 @@ pub(crate) mod ownership;
 pub(crate) mod p;
 pub(crate) mod runq;
 pub(crate) mod stats;
+pub(crate) mod stolennext;
 pub(crate) mod tls;
 #[cfg(not(loom))]
 pub(crate) mod unwinding;

@@ -11,6 +11,7 @@
 //! - `m`, `visited` (atomics): see `sched/visit.rs`. `m` is read also by sysmon, by Ms without a P
 //!   and by traces.
 //! - `slice_is_over` (atomic): written and read by the holder and by sysmon.
+//! - `stolen_next` (atomic): written and read by the holder and by thieves.
 //! - `unused`, `link`: written and read by any thread, under the scheduler's lock.
 //! - `runq`, `timers`: see `runq.rs`, whose owner is the holder, and `time/heap.rs`.
 //! - `id`: written by `new`, read by any thread.
@@ -35,6 +36,7 @@ use crate::proc::g::G;
 use crate::proc::m::M;
 use crate::proc::runq::Runq;
 use crate::proc::stats::{OUTSIDE, Stats};
+use crate::proc::stolennext::StolenNext;
 use crate::record::FreeRecords;
 use crate::stack::FreeStacks;
 use crate::time::Timers;
@@ -70,6 +72,7 @@ pub(crate) struct P {
     /// Incremented for every time slice. Other threads read it to see how long the current time
     /// slice has lasted.
     pub(crate) schedtick: AtomicU32,
+    pub(crate) stolen_next: StolenNext,
     /// Set by sysmon when the current time slice has lasted long enough.
     pub(crate) slice_is_over: hint::AtomicBool,
     /// Number of goroutines run in the current time slice.
@@ -121,6 +124,7 @@ impl P {
             runq: Runq::new(),
             dispatches: AtomicU64::new(0),
             schedtick: AtomicU32::new(0),
+            stolen_next: StolenNext::new(),
             slice_is_over: hint::AtomicBool::new(false),
             streak: Cell::new(0),
             new_in_a_row: Cell::new(0),

@@ -196,6 +196,7 @@ pub(super) fn dispatches_of_others(p: &P) -> u64 {
 #[inline]
 fn local(p: &P) -> Option<Found> {
     if let Some(gp) = p.runq.get_next() {
+        p.stolen_next.runs_here();
         // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). We took it out of the queue, so it
         // is ours.
         let is_new = unsafe { gp.as_ref() }.is_new.replace(false);

@@ -113,7 +113,11 @@ fn steal_next(victim: &P) -> Option<Option<NonNull<G>>> {
             return Some(None);
         }
         if os::now_ns() - since >= RUNNEXT_GRACE_NS {
-            return visit(victim, |queue| queue.steal_next(seen));
+            return visit(victim, |queue| {
+                let gp = queue.steal_next(seen)?;
+                victim.stolen_next.stolen();
+                Some(gp)
+            });
         }
         spin_hint();
     }

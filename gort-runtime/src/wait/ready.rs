@@ -7,7 +7,6 @@ use crate::bubble::turn;
 use crate::proc::g::G;
 use crate::proc::gqueue::GQueue;
 use crate::proc::p::{GOLDEN, P, mix};
-use crate::sched::idle::Idle;
 use crate::sched::inside::Inside;
 use crate::sched::state::SCHED;
 use crate::sched::submit::{runq_put_next, submit_global, wakep};
@@ -18,7 +17,9 @@ use std::ptr::NonNull;
 /// global queue. Go's `ready` and the end of `newproc`.
 #[inline]
 pub(crate) fn submit_next(gp: NonNull<G>) {
-    submit(gp, |_| true);
+    submit(gp, |p| {
+        p.stolen_next.stays_here() || !SCHED.idle.is_work_wanted()
+    });
 }
 
 /// Submits a runnable goroutine, which the caller owns. If a P is idle or looks for work, that P
@@ -31,13 +32,13 @@ pub(crate) fn submit_next(gp: NonNull<G>) {
 /// mutex,770,0,2`).
 #[inline]
 pub(crate) fn submit_elsewhere(gp: NonNull<G>) {
-    submit(gp, |idle| !idle.is_work_wanted());
+    submit(gp, |_| !SCHED.idle.is_work_wanted());
 }
 
 /// Submits a runnable goroutine to `runnext` if `stays_here` returns true and this M has a P, else
 /// to the global queue.
 #[inline]
-fn submit(gp: NonNull<G>, stays_here: impl FnOnce(&Idle) -> bool) {
+fn submit(gp: NonNull<G>, stays_here: impl FnOnce(&P) -> bool) {
     // SAFETY: Gs live for ever (`record/mod.rs`, promise 1). The caller has made it Runnable, so it
     // is ours until it is queued.
     let g = unsafe { gp.as_ref() };
@@ -51,7 +52,7 @@ fn submit(gp: NonNull<G>, stays_here: impl FnOnce(&Idle) -> bool) {
     }
     P::made_runnable(inside.p(), g);
     match inside.p() {
-        Some(p) if stays_here(&SCHED.idle) => {
+        Some(p) if stays_here(p) => {
             runq_put_next(p, gp);
             wakep();
         }
