@@ -115,7 +115,7 @@
 //! stack/        valgrind          registering stacks with valgrind
 //! proc/         g m p             a goroutine · a thread · the right to run goroutines
 //! proc/         tls               the M of this thread
-//! proc/         stats             the counters of a P
+//! proc/         stats stolennext  the counters of a P · whether its `runnext` is stolen
 //! proc/         bind              taking and giving back records and stacks
 //! proc/         gstatus           the states of a goroutine, and its owner in each
 //! proc/         ownership         how other threads access or take the P of a busy M
