@@ -59,6 +59,11 @@ impl Idle {
     pub(crate) fn nmspinning(&self) -> u32 {
         0
     }
+
+    /// Returns false: a goroutine that becomes runnable has its own thread.
+    pub(crate) fn is_work_wanted(&self) -> bool {
+        false
+    }
 }
 
 /// Wakes the thread that delivers signals, by a byte in a socket pair. A signal handler may write
