@@ -319,7 +319,7 @@ impl Wakes {
     /// Wakes all waiters, in order. The caller holds no lock that a waiter may take.
     #[inline]
     pub(crate) fn wake_all(&self) {
-        // SAFETY: the right to wake the waiter is handed to `ready`.
+        // SAFETY: `wake_each` hands over the right to wake the waiter, which is used up here.
         self.wake_each(|waiter| unsafe { waiter.ready() });
     }
 
@@ -327,7 +327,7 @@ impl Wakes {
     /// have nothing to do run the waiters.
     #[inline]
     pub(crate) fn wake_all_elsewhere(&self) {
-        // SAFETY: the right to wake the waiter is handed to `ready_elsewhere`.
+        // SAFETY: as in `wake_all`.
         self.wake_each(|waiter| unsafe { waiter.ready_elsewhere() });
     }
 
@@ -335,7 +335,7 @@ impl Wakes {
     #[inline]
     fn wake_each(&self, wake: impl Fn(Waiter)) {
         if let Some(waiter) = self.first.take() {
-            // `push` was given a `Won`, the right to wake the waiter (rule 3). It is used up here.
+            // `push` was given a `Won`, the right to wake the waiter (rule 3).
             wake(waiter);
             if !self.more.get().is_null() {
                 self.wake_more(wake);

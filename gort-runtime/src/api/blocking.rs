@@ -42,19 +42,19 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
         /// The call in the trace, if one is written.
         begun: Option<Begun>,
         /// The time at which another M was woken for the P, if there was one.
-        handed_on: Option<u64>,
+        offered_at: Option<u64>,
     }
     impl Drop for Announced {
         fn drop(&mut self) {
             if let Some(m) = tls::getm() {
                 m.end_announced_call();
-                if let Some(since) = self.handed_on {
+                if let Some(since) = self.offered_at {
                     let is_long = os::now_ns() - since >= LONG_NS;
                     m.calls_long.store(is_long, Relaxed);
                 }
             }
             if let Some(inside) = Inside::enter() {
-                if inside.p().is_none() && self.handed_on.is_none() {
+                if inside.p().is_none() && self.offered_at.is_none() {
                     // The time is not known. But another M has needed the P before the call ended.
                     inside.m().calls_long.store(true, Relaxed);
                 }
@@ -78,11 +78,11 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     m.calls
         .store(m.calls.load(Relaxed).wrapping_add(1) | 1, Relaxed);
     SCHED.sysmon.notice_blocking();
-    let handed_on = m.calls_long.load(Relaxed).then(Inside::hand_on).flatten();
-    if handed_on.is_none() {
+    let offered_at = m.calls_long.load(Relaxed).then(Inside::offer_p).flatten();
+    if offered_at.is_none() {
         m.ownership.lend();
     }
-    let _announced = Announced { begun, handed_on };
+    let _announced = Announced { begun, offered_at };
     f()
 }
 

@@ -19,7 +19,7 @@
 //! The *holder* is the M whose `p` names the P and which is inside the runtime: on g0, or in a
 //! goroutine that has entered (`ownership.rs`). While a P passes from one M to the next, its holder
 //! is the actor that has released or taken it, until the P is in the idle list or in a `nextp`, or
-//! belongs to the actor's M.
+//! belongs to the actor's M. (A P that is in a `nextp` as a lent one is still with its M.)
 //!
 //! Hand-overs release and acquire: by the scheduler's lock (the idle list), by `M::nextp` and then
 //! `note` or the start of a thread, and from an M to a taker by the handshake of `ownership.rs`.

@@ -56,12 +56,13 @@ impl StolenNext {
     /// left to other Ps, if they want work. The P's holder calls this.
     #[inline]
     pub(crate) fn stays_here(&self) -> bool {
-        self.0.load(Relaxed) <= ENOUGH || self.leave_one()
+        let n = self.0.load(Relaxed);
+        n <= ENOUGH || self.leave_one(n)
     }
 
     #[cold]
-    fn leave_one(&self) -> bool {
-        self.0.store(self.0.load(Relaxed) - 1, Relaxed);
+    fn leave_one(&self, n: u32) -> bool {
+        self.0.store(n - 1, Relaxed);
         false
     }
 }

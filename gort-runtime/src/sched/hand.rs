@@ -94,7 +94,8 @@ pub(super) fn lend_to(other: &M, m: &M, p: &'static P) {
 /// has taken it back, or another M has taken it.
 pub(super) fn acquire_nextp(m: &OnG0) -> bool {
     let p = m.nextp.replace(ptr::null());
-    // SAFETY: not null: the waker has filled `nextp` in. Ps live for ever (`sched/allp.rs`).
+    // SAFETY: if the P is lent, the pointer is not null: `lend_to` sets both cells before it wakes
+    // the M. Ps live for ever (`sched/allp.rs`).
     if m.nextp_is_lent.replace(false) && !take_if_lent(unsafe { &*p }, |_| true) {
         return false;
     }

@@ -21,7 +21,7 @@
 //! sysmon to take the P, or until the time slice of 10 ms ends.
 //!
 //! If goroutines wait for the P of a goroutine that is about to make a long call, an idle M is
-//! woken for the lent P ([`Inside::hand_on`]). The P stays lent until that M has a core, which
+//! woken for the lent P ([`Inside::offer_p`]). The P stays lent until that M has a core, which
 //! takes some 40 µs on a virtual machine. In the meantime any M that returns from a call can take
 //! the P. (The same benchmark on 1 P: 63 µs a call if the P belongs to the woken M at once, and 3.4
 //! if it is lent.) If the P is gone when the woken M arrives, that M goes back to sleep: the
@@ -102,7 +102,7 @@ impl Inside {
     /// Offers the P of the calling goroutine's M to another M, if goroutines wait for the P.
     /// Returns the time at which it did so. The goroutine may no longer have a P afterwards.
     #[cold]
-    pub(crate) fn hand_on() -> Option<u64> {
+    pub(crate) fn offer_p() -> Option<u64> {
         let inside = Self::enter()?;
         let (m, p) = (inside.m, inside.p?);
         if !has_work(p) && !SCHED.global_has_work() {

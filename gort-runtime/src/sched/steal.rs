@@ -6,7 +6,8 @@
 //!
 //! A `runnext` is stolen only if its P has not dispatched any goroutine for [`RUNNEXT_GRACE_NS`].
 //! Go sleeps 3 µs before it takes one. Watching the dispatch counter takes as long, but never
-//! separates a pair that makes progress.
+//! separates a pair that makes progress. If such thefts come in a row, the victim leaves goroutines
+//! to thieves from the beginning (`proc/stolennext.rs`).
 
 use super::due::run_due;
 use super::submit::queue_here;

@@ -13,8 +13,9 @@ use crate::sched::submit::{runq_put_next, submit_global, wakep};
 use crate::turns::gate;
 use std::ptr::NonNull;
 
-/// Submits a runnable goroutine, which the caller owns, to `runnext` of this M's P, or to the
-/// global queue. Go's `ready` and the end of `newproc`.
+/// Submits a runnable goroutine, which the caller owns, to `runnext` of this M's P. Submits it to
+/// the global queue if this M has no P, or if goroutines in this P's `runnext` are usually stolen
+/// (`proc/stolennext.rs`) and another P wants work. Go's `ready` and the end of `newproc`.
 #[inline]
 pub(crate) fn submit_next(gp: NonNull<G>) {
     submit(gp, |p| {

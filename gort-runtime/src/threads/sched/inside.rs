@@ -38,8 +38,8 @@ impl Inside {
         self.0
     }
 
-    /// Returns `None`: there is no P to hand on.
-    pub(crate) fn hand_on() -> Option<u64> {
+    /// Returns `None`: there is no P to offer.
+    pub(crate) fn offer_p() -> Option<u64> {
         None
     }
 
