@@ -16,13 +16,13 @@ use crate::traced::record;
 
 /// How long a surplus thread stays idle before it exits.
 const SURPLUS_IDLE_NS: u64 = 5_000_000_000;
-/// Minimum time between two wake-ups of an idle thread for timers that lie close together. Each
-/// wake-up has a cost (benchmark `timers`). Go's poller sleeps whole milliseconds.
-const GATHER_NS: u64 = 500_000;
-/// Timers within [`GATHER_NS`] are close together if there are at least this many. If there are
-/// fewer, each wakes the thread on time: without this exception a lone `sleep(100 µs)` took 570 µs,
-/// while the same sleep of a plain thread takes 170 µs.
-const CLOSE: usize = 4;
+/// Minimum times between two wake-ups of an idle thread, in nanoseconds, and how many timers must
+/// lie in such a time. The first row that fits holds. Each wake-up has a cost, and often wakes a
+/// second thread to share the work (benchmark `timers`). Go's poller sleeps whole milliseconds.
+///
+/// If there are fewer timers, each wakes the thread on time: without this exception a lone
+/// `sleep(100 µs)` took 570 µs, while the same sleep of a plain thread takes 170 µs.
+const GATHER: [(u64, usize); 2] = [(1_000_000, 32), (500_000, 4)];
 
 /// Sleeps until a P is handed to `m`, which holds none. Returns `false` if `m` is surplus and its
 /// thread must exit. With `watch`, `m` watches timers and the network while it sleeps, if no other
@@ -50,11 +50,14 @@ pub(super) fn stopm(m: &OnG0, watch: bool) -> bool {
                 earliest => until = until.min(earliest),
             }
             // Other threads rely on the time in `poll_until`. Sleeping longer than that makes their
-            // timers late by at most [`GATHER_NS`].
-            let gathered = SCHED.timer_wake.load(Relaxed) + GATHER_NS;
-            if until < gathered && SCHED.timers_before(gathered, CLOSE) == CLOSE {
-                until = gathered;
-            }
+            // timers late by a time in [`GATHER`] at most.
+            let last = SCHED.timer_wake.load(Relaxed);
+            let close = |&(ns, timers)| {
+                let gathered = last + ns;
+                (until < gathered && SCHED.timers_before(gathered, timers) == timers)
+                    .then_some(gathered)
+            };
+            until = GATHER.iter().find_map(close).unwrap_or(until);
         }
         let polled = GQueue::new();
         let woken = if duties.poll {
