@@ -59,6 +59,7 @@
 //! wait/         threadparker      how a plain thread waits
 //! wait/         leave yields      leaving the stack without a park · yielding
 //! wait/         collide           stepping back from lines that two Ps take from each other
+//! wait/         ownp              code that keeps its P while it runs
 //! wait/         point             where an explored schedule may switch goroutines
 //! monitor/      sysmon            taking Ps from goroutines that do not make progress
 //! monitor/      burst hogs        many that block at once · many that compute
@@ -201,6 +202,10 @@ pub use base::lock::{Lock, LockGuard, RawLock};
 
 #[cfg(not(loom))]
 #[doc(hidden)]
+pub use base::barrier::{heavy as heavy_barrier, is_asymmetric, light as light_barrier};
+
+#[cfg(not(loom))]
+#[doc(hidden)]
 pub use base::sleepers::{Sleepers, mutex_sleepers};
 
 #[cfg(not(loom))]
@@ -259,6 +264,7 @@ pub use {
     wait::iowait::{Direction, Interrupted, PollDesc},
     wait::maywait::MayWait,
     wait::outside::WaitsOutside,
+    wait::ownp::on_own_p,
     wait::park::{Current, wait_for_ever},
     wait::point,
     wait::ready::{random, worth_spinning},

@@ -19,6 +19,7 @@
 //! condvar barrier                    waiting for a condition · for all participants
 //! once/      gate cell lazy          doing something once: waiting · a value set once · lazy
 //! rwlock/    guard mapped wait       many readers or one writer: guards · for a part · waiting
+//! rwlock/    bias                    counts of readers on their Ps
 //! mutex/     mapped request wait     a lock around data: for a part · in a select · waiting
 //! semaphore/ sema permit arm wait    permits: shared state · guards · in a select · waiting
 //! select/    macro_support dynamic   what `select!` expands to · operations known at run time
@@ -40,7 +41,7 @@
 //! spin error                         spinning and backing off · the errors of locks
 //! word/      mutex rwlock once       the state words of locks, which loom explores
 //! prim runtime_loom                  atomics, or loom's · stand-in for the runtime, for loom
-//! sleepers_loom                      stand-in for the runtime's count of waiters, for loom
+//! sleepers_loom ps_loom              stand-ins for counts of waiters and for Ps, for loom
 //! ```
 //!
 //! The crate below is `gort-runtime`: `Current`, `Waiter`, `RawLock`.
@@ -82,6 +83,8 @@ pub mod notify;
 mod once;
 pub mod oneshot;
 mod prim;
+#[cfg(loom)]
+mod ps_loom;
 #[cfg(loom)]
 mod runtime_loom;
 mod rwlock;

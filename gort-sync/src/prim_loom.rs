@@ -11,7 +11,7 @@
 )]
 pub(crate) use loom::cell::UnsafeCell as DataCell;
 pub(crate) use loom::sync::Arc;
-pub(crate) use loom::sync::atomic::Ordering;
+pub(crate) use loom::sync::atomic::{Ordering, fence};
 
 use std::alloc::{self, Layout};
 use std::cell::RefCell;

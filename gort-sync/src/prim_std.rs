@@ -6,7 +6,7 @@ pub(crate) use crossbeam_utils::Backoff;
 pub(crate) use std::cell::Cell as CheckedCell;
 pub(crate) use std::sync::Arc;
 pub(crate) use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
 /// `UnsafeCell` with loom's closure interface, so that a model sees every access to plain data.

@@ -16,10 +16,11 @@
 //!   come first.
 //! - `random` is always 0, since loom needs executions that can be repeated.
 
+pub use crate::ps_loom::*;
 pub use crate::sleepers_loom::{Sleepers, mutex_sleepers};
 
 use crate::prim::Alive;
-use crate::sleepers_loom;
+use crate::{ps_loom, sleepers_loom};
 use loom::sync::{Mutex, MutexGuard};
 use loom::thread::{self, Thread};
 use std::any::Any;
@@ -73,6 +74,7 @@ pub(crate) fn spins(rounds: u32) {
 #[cfg(test)]
 pub(crate) fn reset() {
     TIME.set(START);
+    ps_loom::reset();
     sleepers_loom::reset();
     PARKERS.take();
     SNOOZES.set(0);
@@ -101,6 +103,11 @@ pub fn now() -> Nanos {
         now
     });
     TIME.get() + ahead.unwrap_or(0)
+}
+
+/// The clock outside of bubbles.
+pub mod real {
+    pub use super::now;
 }
 
 /// Returns 0: waits are not recorded in a model.
@@ -216,9 +223,6 @@ impl MayWait {
 
 /// Checks nothing: a model has no hooks.
 pub fn check_in_debug_builds(_: WaitReason) {}
-
-/// Does nothing: nothing takes time in a model, so no thread steps back.
-pub fn collided(_: impl FnOnce()) {}
 
 pub fn lock_stepping_back(lock: &RawLock) {
     lock.lock();

@@ -28,9 +28,14 @@ pub(crate) fn init(allow_membarrier: bool) -> bool {
     works
 }
 
+/// Returns whether the barrier of the fast path is free.
+pub fn is_asymmetric() -> bool {
+    ASYMMETRIC.load(Relaxed)
+}
+
 /// Executes the barrier of the fast path, which is free if membarrier works.
 #[inline(always)]
-pub(crate) fn light() {
+pub fn light() {
     if ASYMMETRIC.load(Relaxed) {
         compiler_fence(SeqCst);
     } else {
@@ -39,7 +44,7 @@ pub(crate) fn light() {
 }
 
 /// Executes the barrier of the slow path, which costs microseconds.
-pub(crate) fn heavy() {
+pub fn heavy() {
     fence(SeqCst);
     if ASYMMETRIC.load(Relaxed) && !os::membarrier() {
         throw("membarrier failed after it had worked");

@@ -11,6 +11,8 @@ pub(crate) mod maywait;
 #[cfg(not(loom))]
 pub(crate) mod outside;
 #[cfg(not(loom))]
+pub(crate) mod ownp;
+#[cfg(not(loom))]
 pub(crate) mod park;
 #[cfg(not(loom))]
 #[doc(hidden)]

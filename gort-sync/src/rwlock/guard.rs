@@ -7,7 +7,7 @@
 
 use super::RwLock;
 use super::mapped::{MappedRwLockReadGuard, MappedRwLockWriteGuard};
-use super::wait::RawRwLock;
+use super::wait::{RawRwLock, ReaderKind};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
@@ -29,6 +29,7 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
     /// Points to the data of the lock that `raw` belongs to, which is borrowed for `'a`.
     data: NonNull<T>,
     raw: &'a RawRwLock,
+    kind: ReaderKind,
 }
 
 // SAFETY: the guard is a `&T` and a share of the lock. Both may be used and given up on any thread,
@@ -59,11 +60,12 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
     /// Makes a guard for a caller that has entered as a reader.
     #[inline]
-    pub(super) fn new(lock: &'a RwLock<T>) -> Self {
+    pub(super) fn new(lock: &'a RwLock<T>, kind: ReaderKind) -> Self {
         Self {
             // SAFETY: the address of a field is not null.
             data: unsafe { NonNull::new_unchecked(lock.data.get()) },
             raw: &lock.raw,
+            kind,
         }
     }
 
@@ -85,10 +87,10 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
         F: FnOnce(&T) -> &U,
     {
         let data = NonNull::from(f(&this));
-        let raw = ManuallyDrop::new(this).raw;
+        let this = ManuallyDrop::new(this);
         // SAFETY: we are a reader that is inside, and give our share up to the new guard. The data
         // was borrowed through our guard.
-        unsafe { MappedRwLockReadGuard::new(data, raw) }
+        unsafe { MappedRwLockReadGuard::new(data, this.raw, this.kind) }
     }
 }
 
@@ -117,7 +119,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     pub fn downgrade(this: Self) -> RwLockReadGuard<'a, T> {
         let lock = ManuallyDrop::new(this).lock;
         lock.raw.downgrade();
-        RwLockReadGuard::new(lock)
+        RwLockReadGuard::new(lock, ReaderKind::Counted)
     }
 
     /// Makes a guard for the part of the value that `f` returns. The lock stays held. Called as
@@ -180,7 +182,7 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.raw.read_unlock();
+        self.raw.read_unlock(self.kind);
     }
 }
 

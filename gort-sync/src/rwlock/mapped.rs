@@ -2,7 +2,7 @@
 //!
 //! As in `guard.rs`, a reader's guard is covariant, and a writer's guard is not.
 
-use super::wait::RawRwLock;
+use super::wait::{RawRwLock, ReaderKind};
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -29,6 +29,7 @@ pub struct MappedRwLockReadGuard<'a, T: ?Sized> {
     /// `'a`.
     data: NonNull<T>,
     raw: &'a RawRwLock,
+    kind: ReaderKind,
 }
 
 /// Holds a [`RwLock`](super::RwLock) exclusively until it is dropped, and gives access to a part of
@@ -73,10 +74,10 @@ impl<'a, T: ?Sized> MappedRwLockReadGuard<'a, T> {
     /// Makes a guard that takes over the caller's share of the lock.
     ///
     /// # Safety
-    /// The caller is a reader inside `raw`'s lock, and gives its share up to this guard. `data` was
-    /// borrowed through the caller's guard.
-    pub(super) unsafe fn new(data: NonNull<T>, raw: &'a RawRwLock) -> Self {
-        Self { data, raw }
+    /// The caller is a reader of this kind inside `raw`'s lock, and gives its share up to this
+    /// guard. `data` was borrowed through the caller's guard.
+    pub(super) unsafe fn new(data: NonNull<T>, raw: &'a RawRwLock, kind: ReaderKind) -> Self {
+        Self { data, raw, kind }
     }
 
     /// Like [`RwLockReadGuard::map`](super::RwLockReadGuard::map), for a part of a part.
@@ -85,8 +86,9 @@ impl<'a, T: ?Sized> MappedRwLockReadGuard<'a, T> {
         F: FnOnce(&T) -> &U,
     {
         let data = NonNull::from(f(&this));
-        let raw = ManuallyDrop::new(this).raw;
-        MappedRwLockReadGuard { data, raw }
+        let this = ManuallyDrop::new(this);
+        let (raw, kind) = (this.raw, this.kind);
+        MappedRwLockReadGuard { data, raw, kind }
     }
 }
 
@@ -153,7 +155,7 @@ impl<T: ?Sized> DerefMut for MappedRwLockWriteGuard<'_, T> {
 impl<T: ?Sized> Drop for MappedRwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.raw.read_unlock();
+        self.raw.read_unlock(self.kind);
     }
 }
 

@@ -37,6 +37,7 @@ mod loom_mutex;
 mod loom_once;
 mod loom_ring;
 mod loom_rwlock;
+mod loom_rwlock_bias;
 mod loom_select;
 mod loom_semaphore;
 mod loom_waitgroup;

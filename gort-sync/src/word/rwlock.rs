@@ -4,7 +4,10 @@
 //! |---|---|
 //! | `WRITER` | a writer is inside |
 //! | `QUEUED` | a waiter may be in one of the queues: newcomers must enter a queue, too |
-//! | the rest | how many readers are inside or have *knocked*, in units of `READER` |
+//! | `BIASED` | readers may enter by the counts of their Ps |
+//! | `LEAVING` | readers that have entered in that way may be inside, but no more of them enter |
+//! | 50 bits | how many readers are inside or have *knocked*, in units of `READER` |
+//! | the last 10 | how many reads there have been since the last writer, in units of `ONE_READ` (wraps) |
 //!
 //! There are two queues, of readers and of writers, under one lock. Writers take turns
 //! (`rwlock/wait.rs`): only one writer at a time calls these functions, so at most one is inside or
@@ -14,6 +17,9 @@
 //! a fifth cheaper than a load and a compare-and-swap (`rwmutex_read`). If it finds `WRITER` or
 //! `QUEUED`, it is not inside but has only knocked. It leaves at once, exactly as a reader that was
 //! inside does, and like that reader it may then have to let waiters in.
+//!
+//! `rwlock/bias.rs` has the protocol for `BIASED` and `LEAVING`. Below, *counted* readers are those
+//! in the word.
 //!
 //! # Invariants
 //! 1. A writer is inside, or readers are, or neither, but never both. (While `WRITER` is set, all
@@ -61,8 +67,14 @@ use gort_runtime::{WaitReason, check_in_debug_builds};
 
 const WRITER: u64 = 1;
 const QUEUED: u64 = 2;
-/// The unit of readers. 62 bits cannot overflow, even if every guard is forgotten.
-const READER: u64 = 4;
+const BIASED: u64 = 4;
+const LEAVING: u64 = 8;
+/// The unit of readers. 50 bits cannot overflow, even if every guard is forgotten: that would take
+/// months.
+const READER: u64 = 16;
+/// The unit of the number of reads.
+const ONE_READ: u64 = 1 << if cfg!(loom) { 63 } else { 54 };
+const READS: u64 = ONE_READ.wrapping_neg();
 
 /// The state word of a readers-writer lock. See the head of the file.
 #[derive(Debug)]
@@ -76,6 +88,27 @@ pub(crate) enum Inside {
     Writer,
 }
 
+/// Result of adding a counted reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    Inside,
+    /// The reader is inside, and there have been [`Word::MANY_READS`] without a writer.
+    InsideAfterMany,
+    /// A writer is inside or a waiter is queued. The caller must call [`Word::knocked`] before
+    /// anything else.
+    Knocked,
+}
+
+/// Result of trying to add a writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// The writer is inside. The word had counted this many reads.
+    InsideAfter(u64),
+    /// Biased readers may be inside.
+    Biased,
+    Occupied,
+}
+
 impl Word {
     const_unless_loom! {
         /// Creates the word of a free lock.
@@ -84,13 +117,77 @@ impl Word {
         }
     }
 
-    /// Adds a reader. Returns false if a writer is inside or a waiter is queued: the caller has
-    /// then only knocked, and must call [`read_unlock`](Self::read_unlock) before anything else.
-    #[inline]
-    #[must_use]
-    pub(crate) fn read_or_knock(&self) -> bool {
+    /// How many reads the word can count.
+    pub(crate) const MANY_READS: u64 = READS / ONE_READ;
+
+    /// Adds a reader.
+    #[inline(always)]
+    pub(crate) fn read_or_knock(&self) -> Read {
         check_in_debug_builds(WaitReason::RwLockRead);
-        self.0.fetch_add(READER, Acquire) & (WRITER | QUEUED) == 0
+        let before = self.0.fetch_add(READER + ONE_READ, Acquire);
+        if before & (WRITER | QUEUED) != 0 {
+            Read::Knocked
+        } else if before >= READS {
+            Read::InsideAfterMany
+        } else {
+            Read::Inside
+        }
+    }
+
+    /// Removes a reader that has only knocked. Returns what [`read_unlock`](Self::read_unlock)
+    /// returns.
+    #[must_use]
+    pub(crate) fn knocked(&self) -> bool {
+        is_duty(self.0.fetch_sub(READER + ONE_READ, Release))
+    }
+
+    /// Returns whether a reader that has been added to the count of its P is inside.
+    #[inline]
+    pub(crate) fn admits_biased(&self) -> bool {
+        check_in_debug_builds(WaitReason::RwLockRead);
+        self.0.load(Acquire) & (WRITER | QUEUED | BIASED) == BIASED
+    }
+
+    /// Returns whether `BIASED` is set.
+    pub(crate) fn is_biased(&self) -> bool {
+        self.0.load(Relaxed) & BIASED != 0
+    }
+
+    /// Returns whether `LEAVING` is set.
+    #[inline]
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.0.load(Relaxed) & LEAVING != 0
+    }
+
+    /// Sets `BIASED`, unless a waiter is queued or `LEAVING` is set. Called by a counted reader
+    /// that is inside. Returns whether `BIASED` is set now.
+    pub(crate) fn bias(&self) -> bool {
+        let mut word = self.0.load(Relaxed);
+        while word & (QUEUED | LEAVING | BIASED) == 0 {
+            match (self.0).compare_exchange_weak(word, word | BIASED, Relaxed, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+        word & BIASED != 0
+    }
+
+    /// Sets `BIASED`. Called by the writer that is inside. Returns true.
+    pub(crate) fn bias_by_writer(&self) -> bool {
+        self.0.fetch_or(BIASED, Relaxed);
+        true
+    }
+
+    /// Changes `BIASED`, which is set, to `LEAVING`, and forgets the number of reads. Called under
+    /// the queues' lock, by the writer whose turn it is.
+    pub(crate) fn unbias(&self) {
+        self.0.fetch_add(LEAVING - BIASED, Relaxed);
+        self.0.fetch_and(!READS, Relaxed);
+    }
+
+    /// Clears `LEAVING`, when no biased reader is inside. Called under the queues' lock.
+    pub(crate) fn all_have_left(&self) {
+        self.0.fetch_and(!LEAVING, Relaxed);
     }
 
     /// Adds a reader, unless a writer is inside or a waiter is queued.
@@ -110,11 +207,30 @@ impl Word {
         false
     }
 
-    /// Adds a writer, if the word is 0: no one is inside, waits or knocks.
+    /// Adds a writer, if no one is inside, waits or knocks.
     #[inline]
-    pub(crate) fn try_write(&self) -> bool {
+    pub(crate) fn try_write(&self) -> Write {
         check_in_debug_builds(WaitReason::RwLockWrite);
-        self.0.compare_exchange(0, WRITER, Acquire, Relaxed).is_ok()
+        let word = self.0.load(Relaxed);
+        let enter = || self.0.compare_exchange(word, WRITER, Acquire, Relaxed);
+        if word & !READS == 0 && enter().is_ok() {
+            Write::InsideAfter(word / ONE_READ)
+        } else if word & BIASED != 0 {
+            Write::Biased
+        } else {
+            Write::Occupied
+        }
+    }
+
+    /// Adds a writer beside `BIASED`, if no counted reader is inside, and no one waits or knocks.
+    /// Called where no biased reader can be inside (`rwlock/bias.rs`, "One P").
+    #[inline]
+    pub(crate) fn try_write_beside_bias(&self) -> bool {
+        let word = self.0.load(Relaxed);
+        word & !READS == BIASED
+            && (self.0)
+                .compare_exchange(word, WRITER | BIASED, Acquire, Relaxed)
+                .is_ok()
     }
 
     /// Returns true if newcomers must join a queue. Spinning is useless then.
@@ -125,58 +241,80 @@ impl Word {
     /// Enters as a reader (true), or announces that the caller will wait (false). Called under the
     /// queues' lock.
     pub(crate) fn read_or_announce(&self) -> bool {
-        self.enter_or_announce(WRITER | QUEUED, READER)
+        self.enter_or_announce(WRITER | QUEUED, READER, 0) == Some(true)
     }
 
-    /// Enters as the writer (true), or announces that the caller will wait (false). Called under
-    /// the queues' lock.
-    pub(crate) fn write_or_announce(&self) -> bool {
-        self.enter_or_announce(!0, WRITER)
+    /// Enters as the writer (true), or announces that the caller will wait (false). Does neither,
+    /// and returns `None`, if `BIASED` is set. Called under the queues' lock.
+    pub(crate) fn write_or_announce(&self) -> Option<bool> {
+        self.enter_or_announce(!READS, WRITER, BIASED)
     }
 
-    fn enter_or_announce(&self, obstacles: u64, who: u64) -> bool {
+    fn enter_or_announce(&self, obstacles: u64, who: u64, refused: u64) -> Option<bool> {
         let mut word = self.0.load(Relaxed);
         loop {
+            if word & refused != 0 {
+                return None;
+            }
             let free = word & obstacles == 0;
             let new = if free { word + who } else { word | QUEUED };
             match self.0.compare_exchange_weak(word, new, Acquire, Relaxed) {
-                Ok(_) => return free,
+                Ok(_) => return Some(free),
                 Err(now) => word = now,
             }
         }
     }
 
-    /// Removes a reader that is inside or has knocked. Returns true if it was the last one and a
-    /// waiter may be queued: the caller must then look after the waiters.
+    /// Removes a counted reader that is inside. Returns true if it was the last one and a waiter
+    /// may be queued: the caller must then look after the waiters.
     #[inline]
     #[must_use]
     pub(crate) fn read_unlock(&self) -> bool {
-        self.0.fetch_sub(READER, Release) == READER | QUEUED
+        is_duty(self.0.fetch_sub(READER, Release))
     }
 
     /// Removes the writer, unless a waiter is queued or a reader knocks. In that case returns
     /// false: the writer is still inside, and must look after them.
     #[inline]
     #[must_use]
-    pub(crate) fn write_unlock(&self) -> bool {
-        self.0.compare_exchange(WRITER, 0, Release, Relaxed).is_ok()
+    pub(crate) fn write_unlock(&self, seems_biased: bool) -> bool {
+        self.leave_as_writer(seems_biased, 0)
     }
 
     /// Turns the writer into a reader, unless a waiter is queued or a reader knocks. In that case
     /// returns false: the caller is still the writer, and must look after them.
     #[inline]
     #[must_use]
-    pub(crate) fn downgrade(&self) -> bool {
-        (self.0.compare_exchange(WRITER, READER, Release, Relaxed)).is_ok()
+    pub(crate) fn downgrade(&self, seems_biased: bool) -> bool {
+        self.leave_as_writer(seems_biased, READER)
     }
 
-    /// Returns who is inside; readers that knock count as readers. Called under the queues' lock.
-    /// While the caller holds it and a waiter is queued, no one gets in.
+    #[inline]
+    fn leave_as_writer(&self, seems_biased: bool, left: u64) -> bool {
+        let leave = |word| {
+            let new = (word & BIASED) + left;
+            self.0.compare_exchange(word, new, Release, Relaxed)
+        };
+        // With a load first, the cache line would often travel twice (`gort-bench run map_rwlock
+        // 2`: 23 ns, and 16 without).
+        match leave(if seems_biased {
+            WRITER | BIASED
+        } else {
+            WRITER
+        }) {
+            Ok(_) => true,
+            Err(word) => word & !(BIASED | READS) == WRITER && leave(word).is_ok(),
+        }
+    }
+
+    /// Returns who is inside; readers that knock count as readers, and `LEAVING` as a reader.
+    /// Called under the queues' lock. While the caller holds it and a waiter is queued, no one gets
+    /// in.
     pub(crate) fn inside(&self) -> Inside {
         let word = self.0.load(Relaxed);
         if word & WRITER != 0 {
             Inside::Writer
-        } else if word >= READER {
+        } else if word & !(READS | QUEUED | BIASED) != 0 {
             Inside::Readers
         } else {
             Inside::None
@@ -205,4 +343,11 @@ impl Word {
     pub(crate) fn clear_queued(&self) {
         self.0.fetch_and(!QUEUED, Relaxed);
     }
+}
+
+/// Returns whether a counted reader that found this word as it left must look after waiters: it was
+/// the last one, and a waiter may be queued.
+#[inline]
+fn is_duty(word: u64) -> bool {
+    word & !(READS | BIASED | LEAVING) == READER | QUEUED
 }

@@ -1,0 +1,187 @@
+//! RW: locks that are read so often that their readers count themselves on their P. A lock gets
+//! there by some thousand reads in a row.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use gort::prelude::*;
+use gort::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Timeout};
+use gort::time::{now, sleep};
+use gort_tests::{Random, claims, seed};
+use std::mem::ManuallyDrop;
+use std::thread;
+
+/// Reads that make a lock biased.
+const MANY: usize = 4_000;
+const SHORT: Duration = Duration::from_millis(2);
+/// How long each process of the stress test runs.
+const TIME: Duration = Duration::from_secs(1);
+
+/// Two numbers that are equal whenever no writer is inside.
+type Pair = (usize, usize);
+
+/// Returns a lock that lives for ever, so that its guards can go to other goroutines.
+fn leaked() -> &'static RwLock<Pair> {
+    Box::leak(Box::new(RwLock::new((0, 0))))
+}
+
+fn read_many(lock: &RwLock<Pair>) {
+    for _ in 0..MANY {
+        check(&lock.read());
+    }
+}
+
+fn check(pair: &Pair) {
+    assert_eq!(pair.0, pair.1, "read while a writer was inside");
+}
+
+/// Changes one number after the other. Returns 1.
+fn change(mut pair: RwLockWriteGuard<'_, Pair>, random: &mut Random) -> usize {
+    pair.0 += 1;
+    if random.below(8) == 0 {
+        yield_now();
+    }
+    pair.1 += 1;
+    1
+}
+
+/// Reads and writes in all possible ways. Sometimes sends a reader's guard away. Returns how often
+/// it has written.
+fn take_part(
+    lock: &'static RwLock<Pair>,
+    away: &Sender<RwLockReadGuard<'static, Pair>>,
+    random: &mut Random,
+) -> usize {
+    match random.below(40) {
+        0 => change(lock.write(), random),
+        1 => lock.try_write().map_or(0, |pair| change(pair, random)),
+        2 => {
+            let limit = Duration::from_micros(random.below(100));
+            let pair = lock.write_timeout(limit);
+            pair.map_or(0, |pair| change(pair, random))
+        }
+        3 => {
+            let mut pair = lock.write();
+            pair.0 += 1;
+            pair.1 += 1;
+            let pair = RwLockWriteGuard::downgrade(pair);
+            yield_now();
+            check(&pair);
+            1
+        }
+        4..8 => {
+            let pair = lock.read();
+            yield_now();
+            check(&pair);
+            if let Err(refused) = away.try_send(pair) {
+                drop(refused);
+            }
+            0
+        }
+        8 => {
+            let pair = lock.read();
+            sleep(Duration::from_micros(random.below(50)));
+            check(&pair);
+            0
+        }
+        9 => {
+            if let Ok(pair) = lock.try_read() {
+                check(&pair);
+            }
+            0
+        }
+        10..20 => {
+            read_many(lock);
+            0
+        }
+        _ => {
+            check(&lock.read());
+            0
+        }
+    }
+}
+
+claims! {
+    // RW02
+    fn readers_and_writers_stay_apart() {
+        let mut random = Random::new(seed());
+        let end = now() + TIME;
+        while now() < end {
+            let lock = leaked();
+            let (away, arrived) = bounded::<RwLockReadGuard<'static, Pair>>(2);
+            let drops = go!({
+                for pair in arrived {
+                    check(&pair);
+                }
+            });
+            let (written, sums) = bounded(0);
+            let parts = 2 + random.below(6);
+            for _ in 0..parts {
+                let mut random = Random::new(random.below(u64::MAX));
+                let (away, written) = (away.clone(), written.clone());
+                let is_thread = random.below(4) == 0;
+                let run = move || {
+                    let sum: usize = (0..60).map(|_| take_part(lock, &away, &mut random)).sum();
+                    written.send(sum).unwrap();
+                };
+                if is_thread {
+                    drop(thread::spawn(run));
+                } else {
+                    drop(spawn(run));
+                }
+            }
+            drop((away, written));
+            let sum: usize = sums.iter().sum();
+            drops.join().unwrap();
+            assert_eq!(*lock.try_write().unwrap(), (sum, sum));
+        }
+    }
+
+    // RW02
+    fn a_writer_waits_for_readers_wherever_they_leave() {
+        let lock = leaked();
+        for _ in 0..20 {
+            read_many(lock);
+            let (here, gone, threaded) = (lock.read(), lock.read(), lock.read());
+            let writer = go!({
+                let mut pair = lock.write();
+                pair.0 += 1;
+                pair.1 += 1;
+            });
+            sleep(Duration::from_micros(50));
+            assert!(lock.try_write().is_err());
+            go!({ drop(gone) }).join().unwrap();
+            thread::spawn(move || drop(threaded)).join().unwrap();
+            assert_eq!(lock.write_timeout(SHORT).err(), Some(Timeout));
+            check(&here);
+            drop(here);
+            writer.join().unwrap();
+        }
+        assert_eq!(*lock.read(), (20, 20));
+    }
+
+    // RW02
+    fn a_reader_that_is_forgotten_keeps_writers_out() {
+        let mut lock = RwLock::new((0, 0));
+        read_many(&lock);
+        let _ = ManuallyDrop::new(lock.read());
+        assert!(lock.try_write().is_err());
+        assert_eq!(lock.write_timeout(SHORT).err(), Some(Timeout));
+        read_many(&lock);
+        // The borrow is over, so the owner may have the data. The reader goes where the lock goes.
+        lock.get_mut().0 = 1;
+        let lock = Box::new(lock);
+        assert!(lock.try_write().is_err());
+        assert_eq!(lock.into_inner(), (1, 0));
+    }
+
+    // RW02
+    fn more_locks_may_be_read_often_than_have_counts() {
+        let locks: Vec<_> = (0..5_000).map(|_| RwLock::new((0, 0))).collect();
+        for lock in &locks {
+            (0..2_100).for_each(|_| check(&lock.read()));
+            *lock.write() = (1, 1);
+        }
+        for lock in &locks {
+            assert_eq!(*lock.try_read().unwrap(), (1, 1));
+        }
+    }
+}
