@@ -51,6 +51,41 @@ func mutexContended(n int64) time.Duration {
 	return d
 }
 
+// One access in 10,000 is a write.
+func rwmutexMostly(n int64) time.Duration {
+	const every = 10000
+	var mu sync.RWMutex
+	val := int64(3)
+	var sum atomic.Int64
+	per := n / 8
+	var wg sync.WaitGroup
+	t := time.Now()
+	for k := 0; k < 8; k++ {
+		wg.Add(1)
+		go func() {
+			var s int64
+			for i := int64(0); i < per; i++ {
+				if i%every == 0 {
+					mu.Lock()
+					val++
+					mu.Unlock()
+				} else {
+					mu.RLock()
+					s += val
+					mu.RUnlock()
+				}
+			}
+			sum.Add(s)
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	d := time.Since(t)
+	writes := (per + every - 1) / every * 8
+	check(val == 3+writes && sum.Load() >= (n-writes)*3, "")
+	return d
+}
+
 func rwmutexRead(n int64) time.Duration {
 	var mu sync.RWMutex
 	val := int64(3)

@@ -61,6 +61,7 @@ func main() {
 		"mutex_uncontended": {mutexUncontended, 1},
 		"mutex_contended":   {mutexContended, 1},
 		"rwmutex_read":      {rwmutexRead, 1},
+		"rwmutex_mostly":    {rwmutexMostly, 1},
 		"sem_contended":     {func(n int64) time.Duration { return semContended(n, false) }, 1},
 		"sem_yield":         {func(n int64) time.Duration { return semContended(n, true) }, 1},
 		"timer_reset":       {timerReset, 1},

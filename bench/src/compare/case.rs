@@ -196,6 +196,8 @@ fn all() -> Vec<Case> {
             Gort = 8 * M, Go = 4 * M, May = 400 * K, Tokio = M, Threads = 4 * M;
         PerOp rwmutex_read "8 readers":
             Gort = 8 * M, Go = 8 * M, May = 400 * K, Tokio = 4 * M, Threads = 8 * M;
+        PerOp rwmutex_mostly "8 goroutines, one access in 10,000 is a write":
+            Gort = 8 * M, Go = 8 * M;
         PerOp sem_contended "100 goroutines, 4 permits":
             Gort = 4 * M, Go = 4 * M, May = 2 * M, Tokio = M, Threads = 500 * K;
         PerOp sem_yield "100 goroutines, 4 permits, each yields while it holds one":

@@ -58,6 +58,31 @@ pub(super) fn rwmutex_read(n: u64) -> Figures {
     Figures::per_op(n, elapsed)
 }
 
+/// One access in `every` is a write.
+pub(super) fn rwmutex_mostly(n: u64, every: u64) -> Figures {
+    let each = n / 8;
+    let (lock, sum) = (Arc::new(RwLock::new(3)), Arc::new(AtomicU64::new(0)));
+    let start = Instant::now();
+    join_all((0..8).map(|_| {
+        go!(clone [lock, sum]; {
+            let mut own = 0;
+            for i in 0..each {
+                if i % every == 0 {
+                    *lock.write() += 1;
+                } else {
+                    own += *lock.read();
+                }
+            }
+            sum.fetch_add(own, Relaxed);
+        })
+    }));
+    let elapsed = start.elapsed();
+    let writes = each.div_ceil(every) * 8;
+    check(*lock.read() == 3 + writes, &lock);
+    check(sum.load(Relaxed) >= (n - writes) * 3, &sum);
+    Figures::per_op(n, elapsed)
+}
+
 pub(super) fn sem(n: u64, yields: bool) -> Figures {
     let each = n / 100;
     let sem = Semaphore::new(4);

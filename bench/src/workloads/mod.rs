@@ -101,6 +101,8 @@ fn find(task: &Task) -> Option<Workload> {
             ("mutex_uncontended", "") => Warmed(locks::mutex_uncontended),
             ("mutex_contended", "") => Warmed(locks::mutex_contended),
             ("rwmutex_read", "") => Warmed(locks::rwmutex_read),
+            ("rwmutex_mostly", "") => Warmed(|n| locks::rwmutex_mostly(n, 10_000)),
+            ("rwmutex_mostly", "thousand") => Warmed(|n| locks::rwmutex_mostly(n, 1_000)),
             ("sem_contended", "") => Warmed(|n| locks::sem(n, false)),
             ("sem_yield", "") => Warmed(|n| locks::sem(n, true)),
             ("parked_memory", "") => Once(memory::parked),
