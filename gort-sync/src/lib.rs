@@ -19,7 +19,7 @@
 //! condvar barrier                    waiting for a condition · for all participants
 //! once/      gate cell lazy          doing something once: waiting · a value set once · lazy
 //! rwlock/    guard mapped wait       many readers or one writer: guards · for a part · waiting
-//! rwlock/    bias                    counts of readers on their Ps
+//! rwlock/    bias budget             counts of readers on their Ps · when they pay
 //! mutex/     mapped request wait     a lock around data: for a part · in a select · waiting
 //! semaphore/ sema permit arm wait    permits: shared state · guards · in a select · waiting
 //! select/    macro_support dynamic   what `select!` expands to · operations known at run time

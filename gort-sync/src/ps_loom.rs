@@ -53,6 +53,9 @@ pub fn on_own_p<R>(f: impl FnOnce(usize) -> R) -> Option<R> {
     Some(f(p))
 }
 
+/// Does nothing: a thread of a model gets a P only by [`set_p`].
+pub fn get_p_back() {}
+
 /// Does nothing: nothing takes time in a model, so no thread steps back.
 pub fn collided(_: impl FnOnce()) {}
 

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
+use gort::runtime::{Builder, max_procs, set_max_procs};
 use gort::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Timeout};
 use gort::time::{now, sleep};
-use gort_tests::{Random, claims, seed};
+use gort::{blocking, on_system_stack};
+use gort_tests::{Random, claims, role, run_child, seed};
+use std::hint::spin_loop;
 use std::mem::ManuallyDrop;
 use std::thread;
 
@@ -92,10 +95,40 @@ fn take_part(
             read_many(lock);
             0
         }
+        20 => {
+            // During the call the P is lent.
+            let pair = lock.read();
+            blocking(|| thread::sleep(Duration::from_micros(random.below(300))));
+            check(&pair);
+            0
+        }
+        21 => {
+            let pair = lock.read();
+            compute(Duration::from_millis(12 * random.below(8) / 7));
+            check(&pair);
+            0
+        }
+        22 => {
+            let pair = on_system_stack(|| lock.try_read());
+            on_system_stack(move || pair.iter().for_each(|pair| check(pair)));
+            0
+        }
+        23 => {
+            set_max_procs(1 + random.below(6) as usize);
+            0
+        }
         _ => {
             check(&lock.read());
             0
         }
+    }
+}
+
+/// Computes for so long. If that is more than 10 ms, the goroutine loses its P.
+fn compute(time: Duration) {
+    let end = now() + time;
+    while now() < end {
+        spin_loop();
     }
 }
 
@@ -174,6 +207,30 @@ claims! {
     }
 
     // RW02
+    fn a_free_lock_can_be_locked_where_waiting_is_not_allowed() {
+        let lock = leaked();
+        read_many(lock);
+        on_system_stack(|| *lock.write() = (1, 1));
+        assert_eq!(*lock.read(), (1, 1));
+    }
+
+    // RW02
+    fn a_goroutine_that_computes_and_reads_loses_no_time_to_others() {
+        let lock = leaked();
+        let reader = go!({
+            let end = now() + Duration::from_millis(50);
+            while now() < end {
+                (0..100).for_each(|_| check(&lock.read()));
+            }
+        });
+        // The reader has every P but ours, or the only one, until it loses it.
+        let mut random = Random::new(seed());
+        let written: usize = (0..20).map(|_| change(lock.write(), &mut random)).sum();
+        reader.join().unwrap();
+        assert_eq!(*lock.read(), (written, written));
+    }
+
+    // RW02
     fn more_locks_may_be_read_often_than_have_counts() {
         let locks: Vec<_> = (0..5_000).map(|_| RwLock::new((0, 0))).collect();
         for lock in &locks {
@@ -184,4 +241,21 @@ claims! {
             assert_eq!(*lock.try_read().unwrap(), (1, 1));
         }
     }
+}
+
+/// A thread that locks must not start the runtime: the program may still choose the number of Ps.
+#[test]
+fn a_lock_on_a_plain_thread_starts_no_runtime() {
+    if role().is_some() {
+        let lock = RwLock::new((0, 0));
+        for _ in 0..3 {
+            read_many(&lock);
+            *lock.write() = (1, 1);
+        }
+        return Builder::new()
+            .max_procs(3)
+            .run(|| assert_eq!(max_procs(), 3));
+    }
+    let ended = run_child("a_lock_on_a_plain_thread_starts_no_runtime", "main", &[]);
+    assert!(ended.passed(), "{}", ended.stderr);
 }

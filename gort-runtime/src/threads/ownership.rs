@@ -13,6 +13,11 @@ impl Ownership {
     /// Does nothing: there is no P to lend.
     pub(crate) fn lend(&self) {}
 
+    /// Returns `false`: there are no Ps.
+    pub(crate) fn is_lent(&self) -> bool {
+        false
+    }
+
     /// Marks the return to user code.
     pub(crate) fn leave(&self) {}
 }

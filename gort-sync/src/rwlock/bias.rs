@@ -38,17 +38,19 @@
 //! # Why a writer and a biased reader are never both inside
 //! *The reader enters, and a writer revokes.* The barriers pair. Either the reader sees that
 //! `BIASED` is gone, and leaves. Or the revoking writer, and every thread that has the queues' lock
-//! later, sees that the reader has been added. A sum that includes all entries can only be too
-//! large. So it is not 0 before the reader has left.
+//! later, sees that the reader has been added. Readers that add themselves later are not admitted,
+//! and subtract themselves from the same count while they keep its P. So a sum can be too large,
+//! but not too small, and is not 0 before the last reader that is inside has left.
 //!
 //! *The reader leaves, and a writer waits.* The barriers pair again. Either the reader sees
 //! `LEAVING`, and has the duty to let the writer in. Or the writer saw that the reader had left
 //! when it settled. If two readers leave at the same time, the second one that takes the queues'
 //! lock sees both.
 //!
-//! *What they do inside.* A reader releases it when it subtracts, and the thread that finds the sum
-//! 0 acquires it. A writer releases it when it changes the word. All later changes of the word
-//! belong to that release sequence, and a reader acquires it when it looks at the word.
+//! *What they do inside.* A reader releases it when it subtracts. The thread that finds the sum 0
+//! acquires it, and releases it when it clears `LEAVING`, because a writer may find the word free
+//! later. A writer releases it when it changes the word. All later changes of the word belong to
+//! that release sequence, and a reader acquires it when it looks at the word.
 //!
 //! # One P
 //! If there is one count, a writer can enter beside `BIASED`, without a barrier: it finds that the
@@ -60,54 +62,64 @@
 //!
 //! # Which locks
 //! A reader sets `BIASED` if there have been a thousand reads without a writer, and no less than
-//! one in a microsecond. Revocations may take half of the time in which the lock is biased,
-//! since readers save much more then, and a twentieth of the other time. On a single P bias costs
-//! writers little, so one that comes after [`SOME_READS`](Bias::SOME_READS) reads or more sets
-//! `BIASED`.
+//! one in a microsecond. Revocations may take a fifth of what biased readers have saved, and a
+//! fortieth of the time in addition. On a single P bias costs writers little, so one that comes
+//! after [`SOME_READS`](Bias::SOME_READS) reads or more sets `BIASED`.
 //!
-//! The counts take some hundred bytes, and stay as long as their lock. So no more than
-//! [`MOST_LOCKS`] locks get them, and these are used often.
+//! A count takes 128 bytes, and stays as long as its lock. So there are no more than
+//! [`MOST_COUNTS`], for locks that are used often.
 //!
 //! (`gort-bench run rwmutex_read P`, ns for a read: 9.4 without bias and 4.5 with it on 1 P, and
 //! 13.8 and 2.8 on 2. `rwmutex_mostly 2`, where one access in 10,000 is a write: 10.6 and 5.4.)
 
+use super::budget::Budget;
 use crate::prim::{
     AtomicPtr, AtomicU64,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     const_unless_loom, fence,
 };
 use gort_runtime::real::now;
-use gort_runtime::{heavy_barrier, is_asymmetric, light_barrier, max_procs, on_own_p};
+use gort_runtime::{get_p_back, heavy_barrier, is_asymmetric, light_barrier, max_procs, on_own_p};
 use std::ptr;
-use std::sync::atomic::{self as hint, AtomicI64, AtomicUsize};
+use std::sync::atomic::{self as hint, AtomicUsize};
 
-/// How many locks may have counts at the same time.
-const MOST_LOCKS: usize = 4096;
+/// How many counts there may be at the same time: 8 MiB of them.
+const MOST_COUNTS: usize = 1 << 16;
 /// The longest time between two reads, in nanoseconds and on average, for which bias is worthwhile.
 const READ_NS: u64 = 1_000;
-/// Revocations may take this part of the time in which the lock is biased.
-const OF_BIASED: u64 = 2;
-/// Revocations may take this part of the other time.
-const OF_OTHER: u64 = 20;
-/// The most time that can be saved up for revocations, in nanoseconds.
-const MOST_SAVED: i64 = 1_000_000;
 
-/// Number of locks that have counts.
-static LOCKS: AtomicUsize = AtomicUsize::new(0);
+/// Number of counts that exist.
+static COUNTS: AtomicUsize = AtomicUsize::new(0);
 
 /// A count, in cache lines of its own. (Processors fetch lines in pairs.)
 #[derive(Debug)]
 #[repr(align(128))]
-struct Count(AtomicU64);
+struct Count {
+    inside: AtomicU64,
+    /// How many readers have entered on this P, ever.
+    entered: hint::AtomicU64,
+}
 
 impl Count {
-    /// Adds `n`. Called by the holder of the count's P, so no other thread changes the count.
+    fn new() -> Self {
+        Self {
+            inside: AtomicU64::new(0),
+            entered: hint::AtomicU64::new(0),
+        }
+    }
+
+    /// Adds `n`, and issues a light barrier. Called by the holder of the count's P, so no other
+    /// thread changes the count.
     #[inline(always)]
     fn add(&self, n: u64) {
-        let sum = self.0.load(Relaxed).wrapping_add(n);
-        self.0.store(sum, Release);
+        let sum = self.inside.load(Relaxed).wrapping_add(n);
+        self.inside.store(sum, Release);
+        light_barrier();
     }
 }
+
+/// What to add for a reader that leaves.
+const MINUS_ONE: u64 = 1_u64.wrapping_neg();
 
 /// The counts of a lock.
 #[derive(Debug)]
@@ -115,60 +127,46 @@ struct Counts {
     on_ps: Box<[Count]>,
     /// For threads that have none of these Ps.
     elsewhere: Count,
-    /// What writers may spend on revocations.
     budget: Budget,
 }
 
-/// The time that writers may spend on revocations. Nothing but speed depends on it, so threads that
-/// change it at the same time may overwrite each other's changes.
-#[derive(Debug, Default)]
-struct Budget {
-    /// In nanoseconds. Negative if revocations have taken too long.
-    left: AtomicI64,
-    /// The time up to which time has been added.
-    until: hint::AtomicU64,
-}
-
-impl Budget {
-    /// Adds the given part of the time until `now`. Returns whether there is something to spend.
-    fn add(&self, now: u64, part: u64) -> bool {
-        let more = now.saturating_sub(self.until.load(Relaxed)) / part;
-        let left = (self.left.load(Relaxed)).saturating_add_unsigned(more);
-        self.left.store(left.min(MOST_SAVED), Relaxed);
-        self.until.store(now, Relaxed);
-        left >= 0
-    }
-
-    /// Subtracts the time from `before` to `after`.
-    fn spend(&self, before: u64, after: u64) {
-        let left = (self.left.load(Relaxed)).saturating_sub_unsigned(after - before);
-        self.left.store(left, Relaxed);
-        self.until.store(after, Relaxed);
-    }
-}
-
 impl Counts {
-    fn new() -> Self {
-        let count = || Count(AtomicU64::new(0));
-        Self {
-            on_ps: (0..max_procs()).map(|_| count()).collect(),
-            elsewhere: count(),
-            budget: Budget::default(),
+    /// Makes the counts of a lock, unless there are too many.
+    fn new() -> Option<Box<Self>> {
+        let procs = max_procs();
+        if COUNTS.fetch_add(procs + 1, Relaxed) + procs >= MOST_COUNTS {
+            COUNTS.fetch_sub(procs + 1, Relaxed);
+            return None;
         }
+        Some(Box::new(Self {
+            on_ps: (0..procs).map(|_| Count::new()).collect(),
+            elsewhere: Count::new(),
+            budget: Budget::new(now()),
+        }))
     }
 
-    /// Adds `n` to the count of the caller's P, and issues a light barrier. Returns false if the
-    /// caller has no P that has a count.
-    #[inline(always)]
-    fn add_on_p(&self, n: u64) -> bool {
-        let added = on_own_p(|p| {
-            let count = self.on_ps.get(p)?;
-            count.add(n);
-            light_barrier();
-            Some(())
-        });
-        added.flatten().is_some()
+    /// Returns how many biased readers have entered, ever.
+    fn entered(&self) -> u64 {
+        let each = self.on_ps.iter().map(|count| count.entered.load(Relaxed));
+        each.fold(0, u64::wrapping_add)
     }
+}
+
+impl Drop for Counts {
+    fn drop(&mut self) {
+        COUNTS.fetch_sub(self.on_ps.len() + 1, Relaxed);
+    }
+}
+
+/// Result of an attempt to enter as a biased reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BiasedEntry {
+    Inside,
+    /// The reader was not admitted, and has left. It must look at the word as a reader that leaves
+    /// does.
+    Refused,
+    /// The lock does not seem to be biased, or the caller has no P that has a count.
+    None,
 }
 
 /// The part of a readers-writer lock that its biased readers use.
@@ -189,7 +187,6 @@ impl Drop for Bias {
             // SAFETY: the pointer is from `Box::into_raw` (`counts_or_new`). Readers that are
             // inside or enter have a reference to the lock, so there are none.
             drop(unsafe { Box::from_raw(counts) });
-            LOCKS.fetch_sub(1, Relaxed);
         }
     }
 }
@@ -197,6 +194,12 @@ impl Drop for Bias {
 impl Bias {
     /// How many reads before a write make bias worthwhile on a single P.
     pub(super) const SOME_READS: u64 = if cfg!(loom) { 1 } else { 4 };
+
+    /// Returns whether the caller has a P, and there is no other.
+    #[inline]
+    pub(super) fn has_only_p() -> bool {
+        on_own_p(|_| max_procs() == 1) == Some(true)
+    }
 
     const_unless_loom! {
         pub(super) fn new() -> Self {
@@ -214,13 +217,34 @@ impl Bias {
         !self.open.load(Relaxed).is_null()
     }
 
-    /// Adds a biased reader, if the lock seems to be biased. If this returns true, the caller must
-    /// look at the word: only that says whether it is inside.
+    /// Enters as a biased reader, if `admits` says so. That looks at the word, after the reader has
+    /// been added.
     #[inline(always)]
-    pub(super) fn enter(&self) -> bool {
+    pub(super) fn enter(&self, admits: impl FnOnce() -> bool) -> BiasedEntry {
         // SAFETY: the counts exist as long as the lock. Acquire: they were made before.
-        let counts = unsafe { self.open.load(Acquire).as_ref() };
-        counts.is_some_and(|counts| counts.add_on_p(1))
+        let Some(counts) = (unsafe { self.open.load(Acquire).as_ref() }) else {
+            return BiasedEntry::None;
+        };
+        // A reader that is not admitted leaves before it can lose the P. Otherwise a sum could
+        // include that it has left, but not that it has come.
+        let attempt = on_own_p(|p| {
+            let Some(count) = counts.on_ps.get(p) else {
+                self.close();
+                return BiasedEntry::None;
+            };
+            count.add(1);
+            if admits() {
+                let entered = count.entered.load(Relaxed);
+                count.entered.store(entered.wrapping_add(1), Relaxed);
+                return BiasedEntry::Inside;
+            }
+            count.add(MINUS_ONE);
+            BiasedEntry::Refused
+        });
+        attempt.unwrap_or_else(|| {
+            get_p_back();
+            BiasedEntry::None
+        })
     }
 
     /// Removes a biased reader. The caller must then look at the word: if `LEAVING` is set, it must
@@ -230,8 +254,9 @@ impl Bias {
         let Some(counts) = self.counts() else {
             unreachable!("a biased reader was added to counts, which stay")
         };
-        if !counts.add_on_p(1_u64.wrapping_neg()) {
-            counts.elsewhere.0.fetch_sub(1, Release);
+        let left = on_own_p(|p| counts.on_ps.get(p).map(|count| count.add(MINUS_ONE)));
+        if left.flatten().is_none() {
+            counts.elsewhere.inside.fetch_sub(1, Release);
             fence(SeqCst);
         }
     }
@@ -242,7 +267,9 @@ impl Bias {
         self.counts().is_none_or(|counts| {
             let all = counts.on_ps.iter().chain([&counts.elsewhere]);
             // Acquire: we see what the readers that have left did.
-            all.fold(0, |sum: u64, count| sum.wrapping_add(count.0.load(Acquire))) == 0
+            all.fold(0, |sum: u64, count| {
+                sum.wrapping_add(count.inside.load(Acquire))
+            }) == 0
         })
     }
 
@@ -262,8 +289,9 @@ impl Bias {
         self.close();
         heavy_barrier();
         if let Some(counts) = self.counts() {
-            counts.budget.add(before, OF_BIASED);
-            counts.budget.spend(before, now());
+            let after = now();
+            counts.budget.add(after, counts.entered());
+            counts.budget.spend(after - before);
         }
     }
 
@@ -282,24 +310,25 @@ impl Bias {
         };
         // If a writer revokes between the two steps, `open` stays wrong until the next reader comes
         // (`close`). If a late reader closes after them, the next caller opens again.
-        if counts.budget.add(now(), OF_OTHER) && change() {
+        if counts.budget.add(now(), counts.entered()) && change() {
             self.open.store(ptr::from_ref(counts).cast_mut(), Release);
         }
     }
 
     /// Returns the counts if they exist or can be made, and bias is worthwhile: the reads were
-    /// frequent, the caller has a P, and light barriers cost nothing.
+    /// frequent, the caller has a P, all Ps have counts, and light barriers cost nothing.
     fn counts_if_worthwhile(&self, reads: u64) -> Option<&Counts> {
         if !is_asymmetric() || on_own_p(|_| ()).is_none() {
-            return None;
-        }
-        if self.counts().is_none() && LOCKS.load(Relaxed) >= MOST_LOCKS {
             return None;
         }
         let now = now();
         let took = now.saturating_sub(self.considered.load(Relaxed));
         self.considered.store(now, Relaxed);
-        (took <= reads * READ_NS).then(|| self.counts_or_new())
+        if took > reads * READ_NS {
+            return None;
+        }
+        self.counts_or_new()
+            .filter(|counts| counts.on_ps.len() >= max_procs())
     }
 
     fn counts(&self) -> Option<&Counts> {
@@ -307,24 +336,16 @@ impl Bias {
         unsafe { self.counts.load(Acquire).as_ref() }
     }
 
-    fn counts_or_new(&self) -> &Counts {
+    fn counts_or_new(&self) -> Option<&Counts> {
         if let Some(counts) = self.counts() {
-            return counts;
+            return Some(counts);
         }
-        let new = Box::into_raw(Box::new(Counts::new()));
-        let old = (self.counts).compare_exchange(ptr::null_mut(), new, Release, Acquire);
-        let counts = match old {
-            Ok(_) => {
-                LOCKS.fetch_add(1, Relaxed);
-                new
-            }
-            Err(first) => {
-                // SAFETY: another thread was first, so `new` is still ours alone.
-                drop(unsafe { Box::from_raw(new) });
-                first
-            }
-        };
-        // SAFETY: the counts exist as long as the lock.
-        unsafe { &*counts }
+        let new = Box::into_raw(Counts::new()?);
+        let old = (self.counts).compare_exchange(ptr::null_mut(), new, Release, Relaxed);
+        if old.is_err() {
+            // SAFETY: another thread was first, so `new` is still ours alone.
+            drop(unsafe { Box::from_raw(new) });
+        }
+        self.counts()
     }
 }

@@ -3,10 +3,11 @@
 //! - `word/rwlock.rs`: the protocol between the readers and the writer whose turn it is. It says
 //!   what the word's bits mean and why no wake-up is lost.
 //! - `wait.rs`: waiting, and letting waiters in.
-//! - `bias.rs`: readers of a lock that is hardly ever written.
+//! - `bias.rs`: readers of a lock that is hardly ever written; `budget.rs`: when that pays.
 //! - `guard.rs`: the guards of readers and writers; `mapped.rs`: guards for a part of the value.
 
 mod bias;
+mod budget;
 mod guard;
 mod mapped;
 mod wait;

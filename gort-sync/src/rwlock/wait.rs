@@ -28,7 +28,7 @@
 //! record. A record whose time is up may still be in a queue. It counts as waiting until its owner
 //! has removed it; the owner then lets in the waiters that may enter.
 
-use super::bias::Bias;
+use super::bias::{Bias, BiasedEntry};
 use crate::contention::{self, Owed};
 use crate::mutex::RawMutex;
 use crate::prim::const_unless_loom;
@@ -36,7 +36,7 @@ use crate::spin::{pause, rounds};
 use crate::waitlock::{End, Held, Wait, WaitLock, Waited};
 use crate::waitqueue::{WaitQueue, Wakes};
 use crate::word::rwlock::{Inside, Read, Word, Write};
-use gort_runtime::{Current, Home, Nanos, WaitReason, max_procs, now, point};
+use gort_runtime::{Current, Home, Nanos, WaitReason, check_in_debug_builds, now, point};
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 
@@ -164,17 +164,26 @@ impl RawRwLock {
     /// inlined for the others: `gort-bench run grid 1 1000000 rwlock,0,0,8` takes 2 ns less.)
     #[inline(never)]
     fn read_biased(&self) -> bool {
-        self.bias.enter() && (self.word.admits_biased() || self.leave_after_entry())
+        check_in_debug_builds(WaitReason::RwLockRead);
+        match self.bias.enter(|| self.word.admits_biased()) {
+            BiasedEntry::Inside => true,
+            BiasedEntry::Refused => {
+                self.refused();
+                false
+            }
+            BiasedEntry::None => false,
+        }
     }
 
-    /// Leaves, as a biased reader that found that it is not inside. Returns false.
+    /// Called after a biased reader was not admitted and has left.
     #[cold]
-    fn leave_after_entry(&self) -> bool {
+    fn refused(&self) {
         if !self.word.is_biased() {
             self.bias.close();
         }
-        self.leave_biased();
-        false
+        if self.word.is_leaving() {
+            self.last_reader_left();
+        }
     }
 
     /// Leaves, as a biased reader.
@@ -197,12 +206,12 @@ impl RawRwLock {
         let turn = Turn(&self.turn);
         let inside = match self.word.try_write() {
             Write::InsideAfter(reads) => {
-                if reads >= Bias::SOME_READS && max_procs() == 1 {
+                if reads >= Bias::SOME_READS && Bias::has_only_p() {
                     self.bias.begin(reads, || self.word.bias_by_writer());
                 }
                 true
             }
-            Write::Biased => self.write_beside_bias(),
+            Write::Biased => self.write_biased(),
             Write::Occupied => false,
         };
         (inside || self.wait(Access::Write, deadline, site)) && turn.used()
@@ -217,18 +226,18 @@ impl RawRwLock {
         let turn = Turn(&self.turn);
         let inside = match self.word.try_write() {
             Write::InsideAfter(_) => true,
-            Write::Biased => self.write_beside_bias() || self.revoke_and_try_write(),
+            Write::Biased => self.write_biased(),
             Write::Occupied => false,
         };
         inside && turn.used()
     }
 
-    /// Enters as the writer of a biased lock, if that is possible without a revocation.
-    fn write_beside_bias(&self) -> bool {
+    /// Enters as the writer of a biased lock, if no one is inside, waits or knocks.
+    fn write_biased(&self) -> bool {
         (self.bias).write_on_only_p(|| self.word.try_write_beside_bias())
+            || self.revoke_and_try_write()
     }
 
-    /// Revokes the bias, and enters as the writer if no one is inside, waits or knocks.
     #[cold]
     fn revoke_and_try_write(&self) -> bool {
         let queues = self.queues.lock();

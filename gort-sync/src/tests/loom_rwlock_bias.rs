@@ -4,7 +4,7 @@
 
 use super::{Data, explore, explore_large};
 use crate::ps_loom::{set_p, set_procs};
-use crate::rwlock::{RwLock, RwLockWriteGuard};
+use crate::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +48,30 @@ fn beside(
     thread::spawn(move || f(&lock))
 }
 
+/// A reader that has entered on this P.
+type Inside = (usize, RwLockReadGuard<'static, Data>);
+
+/// Enters as a reader on each of two Ps. The readers must leave before the lock is dropped.
+fn two_inside(lock: &RwLock<Data>) -> [Inside; 2] {
+    // SAFETY: the lock is alive as long as the readers.
+    let lock: &'static _ = unsafe { &*std::ptr::from_ref(lock) };
+    let readers = [0, 1].map(|p| {
+        set_p(Some(p));
+        (p, lock.read())
+    });
+    set_p(None);
+    readers
+}
+
+/// Leaves, in a thread of its own.
+fn leaves((p, reader): Inside) -> JoinHandle<()> {
+    thread::spawn(move || {
+        set_p(Some(p));
+        reader.get();
+        drop(reader);
+    })
+}
+
 /// Waits for the threads. No one may be inside in the end.
 fn end(lock: &RwLock<Data>, threads: impl IntoIterator<Item = JoinHandle<()>>, written: u32) {
     for thread in threads {
@@ -82,7 +106,7 @@ fn a_writer_on_the_first_of_two_ps_enters_without_a_barrier() {
 fn a_writer_behind_two_readers_is_forgotten() {
     explore_large(|| {
         let lock = biased();
-        let readers = [0, 1].map(|p| beside(&lock, move |lock| read(lock, Some(p), Some(p))));
+        let readers = two_inside(&lock).map(leaves);
         write(&lock, None);
         end(&lock, readers, 1);
     });
@@ -240,5 +264,58 @@ fn a_writer_that_begins_the_bias_admits_readers() {
         assert_eq!(inside.get(), 1);
         drop(inside);
         end(&lock, [reader], 1);
+    });
+}
+
+/// A writer on one P becomes a reader beside the bias.
+#[test]
+fn a_downgraded_writer_forgets_the_bias() {
+    explore_large(|| {
+        set_procs(1);
+        let lock = biased();
+        let reader = beside(&lock, |lock| read(lock, Some(0), None));
+        set_p(Some(0));
+        let writer = lock.write();
+        writer.add_one();
+        let inside = RwLockWriteGuard::downgrade(writer);
+        assert_eq!(inside.get(), 1);
+        drop(inside);
+        write(&lock, Some(0));
+        end(&lock, [reader], 2);
+    });
+}
+
+#[test]
+fn a_writer_that_gives_up_forgets_another() {
+    explore_large(|| {
+        let lock = biased();
+        let reader = beside(&lock, |lock| read(lock, Some(0), Some(1)));
+        let writer = beside(&lock, |lock| write(lock, Some(1)));
+        set_p(None);
+        let written = lock.write_timeout(Duration::ZERO).map_or(0, |data| {
+            data.add_one();
+            1
+        });
+        end(&lock, [reader, writer], 1 + written);
+    });
+}
+
+/// Of two biased readers one settles for both. The writer comes later, and finds the word free.
+#[test]
+fn a_settler_does_not_pass_on_what_it_has_acquired() {
+    explore(|| {
+        let lock = biased();
+        let readers = two_inside(&lock);
+        assert!(lock.try_write().is_err());
+        let threads = readers.map(leaves);
+        let mut written = 0;
+        for _ in 0..2 {
+            if let Ok(data) = lock.try_write() {
+                data.add_one();
+                written += 1;
+            }
+            thread::yield_now();
+        }
+        end(&lock, threads, written);
     });
 }

@@ -144,7 +144,6 @@ impl Word {
     /// Returns whether a reader that has been added to the count of its P is inside.
     #[inline]
     pub(crate) fn admits_biased(&self) -> bool {
-        check_in_debug_builds(WaitReason::RwLockRead);
         self.0.load(Acquire) & (WRITER | QUEUED | BIASED) == BIASED
     }
 
@@ -185,9 +184,10 @@ impl Word {
         self.0.fetch_and(!READS, Relaxed);
     }
 
-    /// Clears `LEAVING`, when no biased reader is inside. Called under the queues' lock.
+    /// Clears `LEAVING`, when no biased reader is inside. Called under the queues' lock. A release,
+    /// on behalf of the readers that have left.
     pub(crate) fn all_have_left(&self) {
-        self.0.fetch_and(!LEAVING, Relaxed);
+        self.0.fetch_and(!LEAVING, Release);
     }
 
     /// Adds a reader, unless a writer is inside or a waiter is queued.
