@@ -202,6 +202,10 @@ pub use base::lock::{Lock, LockGuard, RawLock};
 
 #[cfg(not(loom))]
 #[doc(hidden)]
+pub use arch::prefetch_to_write;
+
+#[cfg(not(loom))]
+#[doc(hidden)]
 pub use base::barrier::{heavy as heavy_barrier, is_asymmetric, light as light_barrier};
 
 #[cfg(not(loom))]

@@ -56,6 +56,9 @@ pub fn on_own_p<R>(f: impl FnOnce(usize) -> R) -> Option<R> {
 /// Does nothing: a thread of a model gets a P only by [`set_p`].
 pub fn get_p_back() {}
 
+/// Does nothing: a model has no caches.
+pub fn prefetch_to_write(_: *const u8) {}
+
 /// Does nothing: nothing takes time in a model, so no thread steps back.
 pub fn collided(_: impl FnOnce()) {}
 

@@ -419,7 +419,7 @@ pub(crate) fn prefetch(at: *const u8) {
 /// Prefetches the cache line at `at` for writing: takes it away from other cores. Any address will
 /// do.
 #[inline(always)]
-pub(crate) fn prefetch_to_write(at: *const u8) {
+pub fn prefetch_to_write(at: *const u8) {
     // SAFETY: a prefetch is a hint that neither faults nor changes anything.
     unsafe {
         asm!("prfm pstl1keep, [{at}]", at = in(reg) at, options(nostack, preserves_flags, readonly));

@@ -145,6 +145,7 @@ compile_error!(
 
 #[cfg(not(gort_asan))]
 pub(crate) use imp::mcall;
+pub use imp::prefetch_to_write;
 #[cfg(all(not(loom), feature = "backtrace"))]
 pub(crate) use imp::{REGISTERS, RETURN_ADDRESS, SAVED, SAVED_BYTES, STACK_POINTER};
 #[cfg(not(loom))]
@@ -152,7 +153,7 @@ pub(crate) use imp::{
     call_from, call_under, init_stack, probe_thread_pointer, saved_pc, sets_thread_pointer_cheaply,
     stack_pointer, thread_pointer, valgrind_request,
 };
-pub(crate) use imp::{current_m, prefetch, prefetch_to_write, set_current_m};
+pub(crate) use imp::{current_m, prefetch, set_current_m};
 
 #[cfg(gort_asan)]
 pub(crate) mod asan;

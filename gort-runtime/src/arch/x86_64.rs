@@ -441,7 +441,7 @@ pub(crate) fn prefetch(at: *const u8) {
 /// Prefetches the cache line at `at` for writing: takes it away from other cores. Any address will
 /// do.
 #[inline(always)]
-pub(crate) fn prefetch_to_write(at: *const u8) {
+pub fn prefetch_to_write(at: *const u8) {
     // SAFETY: a prefetch is a hint that neither faults nor changes anything. Processors that do not
     // know this one do nothing.
     unsafe {

@@ -95,7 +95,7 @@ pub(crate) unsafe fn mcall(f: OnG0Fn, from: *mut Gobuf, m: *mut Gobuf) {
 pub(crate) fn prefetch(_at: *const u8) {}
 
 /// Does nothing, as nothing is recorded.
-pub(crate) fn prefetch_to_write(_at: *const u8) {}
+pub fn prefetch_to_write(_at: *const u8) {}
 
 /// Does nothing: there are no thread pointers to change.
 pub(crate) fn probe_thread_pointer() {}

@@ -128,11 +128,14 @@ impl RawMutex {
                 return true;
             }
             // While a waiter starves, the lock is only handed over, so trying is useless.
-            if rounds.next().is_none() || self.word.is_starving() {
+            let Some(round) = rounds.next() else {
+                return false;
+            };
+            if self.word.is_starving() {
                 return false;
             }
             *competes = *competes || self.word.compete();
-            pause();
+            pause(round, self.word.is_queued());
         }
     }
 

