@@ -315,6 +315,14 @@ impl G {
         self.reason.glimpse(waits, look)
     }
 
+    /// Calls `look`, and returns its result if the goroutine was runnable before and after the call
+    /// and has not waited in between. It may have run in between and yielded. Only one thread may
+    /// call this or `glimpse` at a time.
+    pub(crate) fn glimpse_runnable<T>(&self, look: impl FnOnce() -> T) -> Option<T> {
+        let is_runnable = || self.status.load(Acquire) == GStatus::Runnable as u32;
+        self.reason.glimpse(is_runnable, look)
+    }
+
     pub(crate) fn since(&self) -> u64 {
         self.since.load(Relaxed)
     }
