@@ -22,4 +22,4 @@ pub(crate) unsafe fn mcall(_f: OnG0Fn, _from: *mut Gobuf, _m: *mut Gobuf) {
 
 pub(crate) fn prefetch(_at: *const u8) {}
 
-pub(crate) fn prefetch_to_write(_at: *const u8) {}
+pub fn prefetch_to_write(_at: *const u8) {}
