@@ -41,6 +41,16 @@ fn waits_in_turn(rx: &Receiver<()>) -> bool {
     black_box(rx.recv().is_ok())
 }
 
+/// Yields, in a frame of its own for each level.
+#[inline(never)]
+fn yields_in_turn(levels: u32) {
+    match levels {
+        0 => yield_now(),
+        _ => yields_in_turn(levels - 1),
+    }
+    black_box(levels);
+}
+
 #[inline(never)]
 fn asks() -> (String, Decoded) {
     let profile = profile::goroutines();
@@ -439,6 +449,15 @@ claims! {
                 (answers, asks)
             })
             .collect();
+        let yields: Vec<_> = (0..4)
+            .map(|_| {
+                go!(clone [stop]; {
+                    for i in (0..).take_while(|_| !stop.load(Relaxed)) {
+                        yields_in_turn(i % 5);
+                    }
+                })
+            })
+            .collect();
         let mut stacks = 0;
         let until = Instant::now() + Duration::from_secs(30);
         while stacks < 100 {
@@ -459,6 +478,7 @@ claims! {
             asks.join().unwrap();
             answers.join().unwrap();
         }
+        yields.into_iter().for_each(|one| one.join().unwrap());
     }
 
     // TR07

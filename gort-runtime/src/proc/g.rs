@@ -308,19 +308,19 @@ impl G {
         self.reason.get() & !0xFF
     }
 
-    /// Calls `look`, and returns its result if the goroutine has waited during the whole call
-    /// (`glimpse.rs`). Only one thread may call this at a time.
-    pub(crate) fn glimpse<T>(&self, look: impl FnOnce() -> T) -> Option<T> {
-        let waits = || self.status.load(Acquire) == GStatus::Waiting as u32;
-        self.reason.glimpse(waits, look)
+    /// Tells an observer that the goroutine is about to yield (`glimpse.rs`). The M that runs it
+    /// calls this before it makes it runnable.
+    #[inline]
+    pub(crate) fn yields(&self) {
+        self.reason.begin(self.reason.get());
     }
 
-    /// Calls `look`, and returns its result if the goroutine was runnable before and after the call
-    /// and has not waited in between. It may have run in between and yielded. Only one thread may
-    /// call this or `glimpse` at a time.
-    pub(crate) fn glimpse_runnable<T>(&self, look: impl FnOnce() -> T) -> Option<T> {
-        let is_runnable = || self.status.load(Acquire) == GStatus::Runnable as u32;
-        self.reason.glimpse(is_runnable, look)
+    /// Calls `look`, and returns its result if the goroutine has stood still during the whole call,
+    /// with this status: Waiting or Runnable (`glimpse.rs`). Only one thread may call this at a
+    /// time.
+    pub(crate) fn glimpse<T>(&self, status: GStatus, look: impl FnOnce() -> T) -> Option<T> {
+        let stands = || self.status.load(Acquire) == status as u32;
+        self.reason.glimpse(stands, look)
     }
 
     pub(crate) fn since(&self) -> u64 {

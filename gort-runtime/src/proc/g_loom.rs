@@ -45,6 +45,9 @@ impl G {
         }
     }
 
+    /// Does nothing: no one observes the goroutine.
+    pub(crate) fn yields(&self) {}
+
     pub(crate) fn stamp_runnable(&self) {
         self.runnable_since.set(os::now_ns());
     }

@@ -1,35 +1,39 @@
-//! The word that says why a goroutine waits, and a way to observe a waiting goroutine without
-//! stopping it.
+//! The word that says why a goroutine waits, and a way to observe a goroutine that does not run
+//! without stopping it.
 //!
-//! A profile reads the stacks of goroutines that wait. Another thread may wake such a goroutine
-//! during the observation, and the goroutine then writes to its stack. The observer does not
-//! prevent that. It notices, and discards what it has read. Neither the goroutine nor its waker
-//! does anything for this.
+//! A profile reads the stacks of goroutines that wait or are runnable. Another thread may resume
+//! such a goroutine during the observation, and the goroutine then writes to its stack. The
+//! observer does not prevent that. It notices, and discards what it has read. The goroutine does
+//! nothing for this except one store when it yields, and its waker does nothing.
 //!
 //! # How the observer notices
-//! Each wait begins with a store to this word ([`begin`](WaitWord::begin)), which clears the bit
-//! [`MARK`]. The observer
+//! A goroutine *stops* when it waits or yields. Each stop begins with a store to this word
+//! ([`begin`](WaitWord::begin)), which clears the bit [`MARK`]. A goroutine *stands still* if its
+//! status is Waiting, or if it is Runnable. The observer looks for one of these. It
 //!
 //! 1. sets `MARK`;
-//! 2. checks that the goroutine waits;
+//! 2. checks that the goroutine has the status;
 //! 3. reads the stack;
-//! 4. checks that the goroutine waits, and then that `MARK` is still set.
+//! 4. checks that the goroutine has the status, and then that `MARK` is still set.
 //!
-//! # Why everything that the observer has read belongs to one wait
-//! Number the waits of the goroutine. Each has stores in this order: *running* (to the status, when
-//! the goroutine is resumed), *begin(k)* (to this word), *waiting(k)* (to the status), and later
-//! the *running* of the next wait. Let *begin(k)* be the store whose value step 1 finds in the
-//! word.
+//! # Why everything that the observer has read belongs to one stop
+//! Number the stops of the goroutine. Each has stores in this order: *running* (to the status, when
+//! the goroutine is resumed), *begin(k)* (to this word), *still(k)* (the status Waiting and then
+//! Runnable, or only Runnable), and later the *running* of the next stop. Let *begin(k)* be the
+//! store whose value step 1 finds in the word. (The creator of a goroutine stores *begin(0)* and
+//! then Runnable.)
 //!
 //! - Step 2 sees nothing older than the *running* before *begin(k)*, because *begin* is a release
-//!   and step 1 an acquire. So if step 2 sees a waiting goroutine, it sees *waiting(k)* or a later
-//!   store.
-//! - Step 4 finds `MARK`. So *begin(k + 1)* was not yet visible to the observer when it saw a
-//!   waiting goroutine. Every *waiting(k + 1)* makes *begin(k + 1)* visible, since it is a release
-//!   and the load of the status an acquire. So both steps have seen *waiting(k)*.
-//! - Everything that the goroutine writes after that wait comes after it was made runnable, which
-//!   is a store to the status. If step 3 had seen such a write, step 4 would see that store or a
-//!   later one, because there is an acquire fence between them. But step 4 saw *waiting(k)*.
+//!   and step 1 an acquire. So if step 2 sees a goroutine that stands still, it sees *still(k)* or
+//!   a later store.
+//! - Step 4 finds `MARK`. So *begin(k + 1)* was not yet visible to the observer when it saw that
+//!   the goroutine stands still. Every *still(k + 1)* makes *begin(k + 1)* visible, since it is a
+//!   release and the load of the status an acquire. So both steps have seen *still(k)*, with the
+//!   same status.
+//! - Everything that the goroutine writes after that stop comes after the status was changed: to
+//!   Running, or before that from Waiting to Runnable. If step 3 had seen such a write, step 4
+//!   would see that change or a later one, because there is an acquire fence between them. But step
+//!   4 saw *still(k)*.
 //!
 //! The third point treats the goroutine's writes as releases, which they are not in Rust's memory
 //! model. But step 3 is a system call that copies memory, so only the machine matters here. x86
@@ -46,7 +50,7 @@ use crate::base::prim::{
     fence,
 };
 
-/// Set by an observer. The next wait begins without it.
+/// Set by an observer. The next stop begins without it.
 const MARK: u32 = 1 << 31;
 
 /// The reason why a goroutine waits or has waited, as a number below `MARK`.
@@ -66,8 +70,8 @@ impl WaitWord {
         self.0.load(Relaxed) & !MARK
     }
 
-    /// Begins a wait. Called by the goroutine before its status says that it waits, or by the
-    /// thread that creates the goroutine.
+    /// Begins a stop. Called by the goroutine before its status says that it waits, by its M before
+    /// the status says that it has yielded, or by the thread that creates the goroutine.
     #[inline(always)]
     pub(crate) fn begin(&self, why: u32) {
         if cfg!(loom) {
@@ -79,19 +83,19 @@ impl WaitWord {
         }
     }
 
-    /// Calls `look`, and returns its result if the goroutine has waited during the whole call.
-    /// `waits` loads the status with acquire ordering. Only one thread may call this at a time.
+    /// Calls `look`, and returns its result if the goroutine has stood still during the whole call.
+    /// `stands` loads the status with acquire ordering. Only one thread may call this at a time.
     pub(crate) fn glimpse<T>(
         &self,
-        waits: impl Fn() -> bool,
+        stands: impl Fn() -> bool,
         look: impl FnOnce() -> T,
     ) -> Option<T> {
         self.0.fetch_or(MARK, Acquire);
-        if !waits() {
+        if !stands() {
             return None;
         }
         let seen = look();
         fence(Acquire);
-        (waits() && self.0.load(Relaxed) & MARK != 0).then_some(seen)
+        (stands() && self.0.load(Relaxed) & MARK != 0).then_some(seen)
     }
 }

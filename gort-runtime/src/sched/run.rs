@@ -150,6 +150,7 @@ pub(crate) fn yield_to_queue(m: &OnG0, gp: NonNull<G>) -> *mut Gobuf {
 pub(super) fn queue_behind(m: &OnG0, gp: NonNull<G>) {
     // SAFETY: Gs live for ever. It was running on this M, so it is ours until it is queued.
     let g = unsafe { gp.as_ref() };
+    g.yields();
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
     P::made_runnable(m.held_p(), g);

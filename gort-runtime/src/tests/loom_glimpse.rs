@@ -1,4 +1,5 @@
-//! Models of `proc/glimpse.rs`: an observer, and a goroutine that is woken, runs and waits again.
+//! Models of `proc/glimpse.rs`: an observer, and a goroutine that is woken, runs, and waits again
+//! or yields.
 //!
 //! The word is the real one. The status is a word of the model. The stack is two words, to which
 //! the goroutine writes the number of its turn while it runs. The observer must get the words of
@@ -23,8 +24,17 @@ use crate::proc::glimpse::WaitWord;
 use loom::thread;
 use std::sync::Arc;
 
+const RUNNABLE: u32 = 1;
 const RUNNING: u32 = 2;
 const WAITING: u32 = 3;
+
+/// How a turn ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Waits,
+    Yields,
+    GoesOn,
+}
 
 struct Goroutine {
     word: WaitWord,
@@ -44,31 +54,39 @@ impl Goroutine {
         Arc::new(this)
     }
 
-    /// Wakes the goroutine and runs it. If `waits`, the goroutine then waits again.
-    fn take_turn(&self, turn: usize, waits: bool) {
+    /// Wakes the goroutine if it waits, and runs it.
+    fn take_turn(&self, turn: usize, then: Then) {
+        if self.status.load(Relaxed) == WAITING {
+            self.status.store(RUNNABLE, Release);
+        }
         self.status.store(RUNNING, Release);
         self.stack[0].store(turn, Release);
-        if waits {
+        if then == Then::Waits {
             self.word.begin(1);
         }
-        // The context is saved after the wait has begun.
+        // The context is saved after the wait has begun, and before the goroutine yields.
         self.stack[1].store(turn, Release);
-        if waits {
-            self.status.store(WAITING, Release);
+        match then {
+            Then::Waits => self.status.store(WAITING, Release),
+            Then::Yields => {
+                self.word.begin(self.word.get());
+                self.status.store(RUNNABLE, Release);
+            }
+            Then::GoesOn => {}
         }
     }
 
-    fn observe(&self) -> Option<[usize; 2]> {
-        let waits = || self.status.load(Acquire) == WAITING;
+    fn observe(&self, status: u32) -> Option<[usize; 2]> {
+        let stands = || self.status.load(Acquire) == status;
         self.word
-            .glimpse(waits, || [0, 1].map(|i| self.stack[i].load(Relaxed)))
+            .glimpse(stands, || [0, 1].map(|i| self.stack[i].load(Relaxed)))
     }
 }
 
-/// Observes the goroutine, and checks that everything seen is of one turn. Returns whether anything
-/// was seen.
-fn sees_one_turn(goroutine: &Goroutine) -> bool {
-    let seen = goroutine.observe();
+/// Observes the goroutine while it has this status, and checks that everything seen is of one turn.
+/// Returns whether anything was seen.
+fn sees_one_turn(goroutine: &Goroutine, status: u32) -> bool {
+    let seen = goroutine.observe(status);
     if let Some([first, second]) = seen {
         assert_eq!(first, second, "a stack of two turns");
     }
@@ -81,10 +99,10 @@ fn a_stack_that_changes_during_the_observation_is_discarded() {
         let goroutine = Goroutine::new();
         let runs = Arc::clone(&goroutine);
         let runs = thread::spawn(move || {
-            runs.take_turn(1, true);
-            runs.take_turn(2, false);
+            runs.take_turn(1, Then::Waits);
+            runs.take_turn(2, Then::GoesOn);
         });
-        sees_one_turn(&goroutine);
+        sees_one_turn(&goroutine, WAITING);
         runs.join().unwrap();
     });
 }
@@ -95,13 +113,50 @@ fn a_goroutine_that_waits_twice_at_the_same_place_is_not_seen_as_one_wait() {
         let goroutine = Goroutine::new();
         let runs = Arc::clone(&goroutine);
         let runs = thread::spawn(move || {
-            runs.take_turn(1, true);
-            runs.take_turn(2, true);
+            runs.take_turn(1, Then::Waits);
+            runs.take_turn(2, Then::Waits);
         });
         // The second observation finds a mark of the first one, or no mark.
-        sees_one_turn(&goroutine);
-        sees_one_turn(&goroutine);
+        sees_one_turn(&goroutine, WAITING);
+        sees_one_turn(&goroutine, WAITING);
         runs.join().unwrap();
-        assert!(sees_one_turn(&goroutine), "one that waits cannot be seen");
+        assert!(
+            sees_one_turn(&goroutine, WAITING),
+            "one that waits cannot be seen"
+        );
+    });
+}
+
+#[test]
+fn a_goroutine_that_yields_twice_at_the_same_place_is_not_seen_as_one_stop() {
+    explore(|| {
+        let goroutine = Goroutine::new();
+        let runs = Arc::clone(&goroutine);
+        let runs = thread::spawn(move || {
+            runs.take_turn(1, Then::Yields);
+            runs.take_turn(2, Then::Yields);
+        });
+        sees_one_turn(&goroutine, RUNNABLE);
+        sees_one_turn(&goroutine, RUNNABLE);
+        runs.join().unwrap();
+        assert!(
+            sees_one_turn(&goroutine, RUNNABLE),
+            "one that is runnable cannot be seen"
+        );
+    });
+}
+
+#[test]
+fn a_goroutine_that_is_woken_again_is_not_seen_as_runnable_all_the_time() {
+    explore(|| {
+        let goroutine = Goroutine::new();
+        let runs = Arc::clone(&goroutine);
+        let runs = thread::spawn(move || {
+            runs.take_turn(1, Then::Waits);
+            runs.take_turn(2, Then::Waits);
+            runs.take_turn(3, Then::GoesOn);
+        });
+        sees_one_turn(&goroutine, RUNNABLE);
+        runs.join().unwrap();
     });
 }

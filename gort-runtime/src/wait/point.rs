@@ -223,6 +223,7 @@ unsafe extern "C" fn pass_m(from: *mut Gobuf, m: *mut Gobuf) -> *mut Gobuf {
     if m.held_p().is_some() {
         g.hog_epoch.store(held::TESTED, Relaxed);
     }
+    g.yields();
     casgstatus(&g.status, GStatus::Running, GStatus::Runnable);
     m.curg.set(ptr::null_mut());
     if let Some(bubble) = g.bubble() {

@@ -29,8 +29,9 @@
 //!    the caller found it so. It is cleared under the queues' lock, when both queues are empty.
 //! 3. While `QUEUED` is set, readers and writers get in only by being let in, under the queues'
 //!    lock. So while a thread holds that lock and a waiter is queued, other threads change the word
-//!    in two ways only: readers leave, and newcomers knock. Knocking takes no one's turn, since the
-//!    newcomers leave again.
+//!    in three ways only: readers leave, newcomers knock, and the writer that is inside may set
+//!    `BIASED`. Knocking takes no one's turn, since the newcomers leave again. `BIASED` lets no one
+//!    in, since a reader that enters by a count looks for `WRITER` and `QUEUED`.
 //!
 //! # Why no wake-up is lost
 //! *A waiter and the last one to leave.* A waiter announces itself under the queues' lock and holds
