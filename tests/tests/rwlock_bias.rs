@@ -235,16 +235,21 @@ fn a_goroutine_that_has_lost_its_p_gets_one_back_as_it_reads() {
                     reads.fetch_add(1, Relaxed);
                 }
             });
-            // Sysmon may take our own P, too, if the kernel has taken our core. Then the reader has
-            // it for a while, so one look is not enough.
-            let waits = (0..200).any(|_| {
+            // The reader runs until it has lost the P to us. If the kernel takes our core, sysmon
+            // may take the P back, so not every look must find that the reader waits.
+            let waits = |_: &u32| {
                 yield_now();
                 compute(Duration::from_micros(500));
                 let before = reads.load(Relaxed);
-                compute(Duration::from_millis(4));
-                before != 0 && reads.load(Relaxed) == before
-            });
-            assert!(waits, "runs without a P");
+                compute(Duration::from_millis(1));
+                reads.load(Relaxed) == before
+            };
+            let found = (0..20).filter(waits).count();
+            assert!(
+                found >= 10,
+                "waits only {found} of 20 times: runs without a P"
+            );
+            assert_ne!(reads.load(Relaxed), 0);
             stop.store(true, Relaxed);
             reader.join().unwrap();
         });
