@@ -8,6 +8,7 @@ use gort::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Timeout};
 use gort::time::{now, sleep};
 use gort::{blocking, on_system_stack};
 use gort_tests::{Random, claims, role, run_child, seed};
+use std::env;
 use std::hint::spin_loop;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -217,6 +218,15 @@ claims! {
     }
 }
 
+/// Returns whether the kernel has membarrier and `GORT_DEBUG` allows it. Without it no lock is
+/// biased, so readers never ask for a P.
+fn has_membarrier() -> bool {
+    const QUERY: i32 = 0;
+    // SAFETY: this command only asks which others there are.
+    let commands = unsafe { libc::syscall(libc::SYS_membarrier, QUERY, 0) };
+    commands > 0 && !env::var("GORT_DEBUG").is_ok_and(|debug| debug.contains("membarrier=off"))
+}
+
 /// A goroutine that reads all the time loses its P after a time slice. As it reads on, it must get
 /// a P again, and so wait for the other goroutine, instead of running beside it without one.
 #[test]
@@ -246,7 +256,7 @@ fn a_goroutine_that_has_lost_its_p_gets_one_back_as_it_reads() {
             };
             let found = (0..20).filter(waits).count();
             assert!(
-                found >= 10,
+                found >= 10 || !has_membarrier(),
                 "waits only {found} of 20 times: runs without a P"
             );
             assert_ne!(reads.load(Relaxed), 0);
