@@ -51,9 +51,11 @@ fn beside(
 /// A reader that has entered on this P.
 type Inside = (usize, RwLockReadGuard<'static, Data>);
 
-/// Enters as a reader on each of two Ps. The readers must leave before the lock is dropped.
+/// Enters as a reader on each of two Ps. The caller must pass the readers to threads that `end`
+/// waits for.
 fn two_inside(lock: &RwLock<Data>) -> [Inside; 2] {
-    // SAFETY: the lock is alive as long as the readers.
+    // SAFETY: the readers leave in threads (`leaves`), and the two callers wait for these (`end`)
+    // before they drop the lock.
     let lock: &'static _ = unsafe { &*std::ptr::from_ref(lock) };
     let readers = [0, 1].map(|p| {
         set_p(Some(p));

@@ -14,9 +14,9 @@
 //! waits.
 //!
 //! A reader first adds itself and then looks at the old value of the word, as in Go: an addition is
-//! a fifth cheaper than a load and a compare-and-swap (`rwmutex_read`). If it finds `WRITER` or
-//! `QUEUED`, it is not inside but has only knocked. It leaves at once, exactly as a reader that was
-//! inside does, and like that reader it may then have to let waiters in.
+//! a fifth cheaper than a load and a compare-and-swap (`rwmutex_read`, without bias). If it finds
+//! `WRITER` or `QUEUED`, it is not inside but has only knocked. It leaves at once, exactly as a
+//! reader that was inside does, and like that reader it may then have to let waiters in.
 //!
 //! `rwlock/bias.rs` has the protocol for `BIASED` and `LEAVING`. Below, *counted* readers are those
 //! in the word.
