@@ -86,17 +86,24 @@ claims! {
     }
 
     // While an M is on its way to a P that it was woken for, Ms that return from calls use that P.
-    // If they could not, only three to six goroutines would be in calls at a time.
+    // If they could not, fewer than half of the goroutines would be in calls in each period. (In
+    // the best period 49 to 62 are, and without that 11 to 25.) The kernel may keep the thread that
+    // has the P off its core. Then most calls end, and fewer begin. So the best period counts.
     fn many_goroutines_are_in_calls_at_a_time_on_one_p() {
+        const CALLERS: usize = 64;
+        const PERIODS: usize = 20;
+        const CALLS: usize = 320;
         if max_procs() > 1 || AS_THREADS {
             return;
         }
-        let (in_calls, sum) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let callers: Vec<_> = (0..64)
+        let (in_calls, begun) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let sums: Arc<[AtomicUsize; PERIODS]> = Arc::default();
+        let callers: Vec<_> = (0..CALLERS)
             .map(|_| {
-                go!(clone [in_calls, sum]; {
-                    for _ in 0..100 {
-                        sum.fetch_add(in_calls.fetch_add(1, Relaxed), Relaxed);
+                go!(clone [in_calls, begun, sums]; {
+                    for _ in 0..PERIODS * CALLS / CALLERS {
+                        let period = begun.fetch_add(1, Relaxed) / CALLS;
+                        sums[period].fetch_add(in_calls.fetch_add(1, Relaxed), Relaxed);
                         gort::blocking(|| {
                             thread::sleep(Duration::from_micros(100));
                             in_calls.fetch_sub(1, Relaxed);
@@ -106,8 +113,11 @@ claims! {
             })
             .collect();
         callers.into_iter().for_each(|caller| caller.join().unwrap());
-        let mean = sum.load(Relaxed) / (64 * 100);
-        assert!(mean >= 16, "{mean} goroutines were in calls on average");
+        let means = sums.each_ref().map(|sum| sum.load(Relaxed) / CALLS);
+        assert!(
+            means.iter().any(|mean| *mean >= CALLERS / 2),
+            "so many goroutines were in calls on average: {means:?}"
+        );
     }
 
     // Here Ps change hands in all ways. Hand-offs are counted.
