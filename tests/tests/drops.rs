@@ -135,6 +135,7 @@ claims! {
         mem::forget(gort::channel::after(Duration::from_millis(1)));
         mem::forget(spawn(yield_now));
         gort::time::sleep(Duration::from_millis(3));
+        settle();
         let before = num_goroutines();
         assert_eq!(spawn(|| 7).join().unwrap(), 7);
         assert_eq!((before, num_goroutines()), (1, 1));
