@@ -221,10 +221,11 @@ claims! {
     }
 
     fn threads_that_are_no_longer_needed_end() {
-        // Each call needs a thread. An idle thread ends after 5 s.
+        // Each call needs a thread, because it waits for the others. An idle thread ends after 5 s.
         const CALLS: usize = 40;
+        let all_call = Arc::new(std::sync::Barrier::new(CALLS));
         let calls: Vec<_> = (0..CALLS)
-            .map(|_| go!(|| blocking(|| thread::sleep(Duration::from_millis(300)))))
+            .map(|_| go!(clone [all_call]; { blocking(|| all_call.wait()); }))
             .collect();
         calls.into_iter().for_each(|call| call.join().unwrap());
         let many = threads();
@@ -233,7 +234,6 @@ claims! {
             assert!(Instant::now() < until, "{many} threads, then {}", threads());
             sleep(Duration::from_millis(50));
         }
-        assert!(many > CALLS / 2, "{many} threads for {CALLS} calls");
     }
 
     // LT04
