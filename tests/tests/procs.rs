@@ -206,7 +206,7 @@ claims! {
             })
             .collect();
         let yield_until = |holds: &dyn Fn(usize) -> bool| {
-            let until = Instant::now() + Duration::from_secs(10);
+            let until = Instant::now() + Duration::from_secs(60);
             while !holds(metrics().running) {
                 assert!(Instant::now() < until, "{} run", metrics().running);
                 yield_now();
