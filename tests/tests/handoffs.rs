@@ -34,25 +34,32 @@ fn compute(d: Duration) {
     }
 }
 
+/// Checks that `round` succeeds in so many of at most so many rounds, within a minute. On a busy
+/// machine many rounds fail, because there is no core for a thread.
+fn succeeds(enough: usize, rounds: usize, mut round: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    let good = (0..rounds)
+        .take_while(|_| Instant::now() < until)
+        .filter(|_| round());
+    assert_eq!(
+        good.take(enough).count(),
+        enough,
+        "of {rounds} rounds, in a minute"
+    );
+}
+
 /// Checks that `round`, in which a goroutine waits outside the runtime for other goroutines, ends
-/// without the monitor. On a busy machine some rounds do not, because there is no core for the
-/// others.
+/// without the monitor. (If it needs the monitor, up to 1 of 20 rounds succeeds nevertheless.)
 fn gets_on_unaided(round: impl Fn()) {
-    const ROUNDS: usize = 100;
-    const ENOUGH: usize = 25;
-    let unaided = (0..ROUNDS)
-        .filter(|_| {
-            // Gets a P, even if it was taken in the round before.
-            yield_now();
-            // The other threads fall asleep.
-            thread::sleep(Duration::from_millis(3));
-            let before = metrics().handoffs;
-            round();
-            metrics().handoffs == before
-        })
-        .take(ENOUGH)
-        .count();
-    assert_eq!(unaided, ENOUGH, "of {ROUNDS} rounds");
+    succeeds(25, 250, || {
+        // Gets a P, even if it was taken in the round before.
+        yield_now();
+        // The other threads fall asleep.
+        thread::sleep(Duration::from_millis(3));
+        let before = metrics().handoffs;
+        round();
+        metrics().handoffs == before
+    });
 }
 
 /// Checks that the monitor soon takes the only P from the caller, which computes and does not let
@@ -245,8 +252,7 @@ claims! {
             all.into_iter().for_each(|one| one.join().unwrap());
             beside.load(SeqCst) == 0
         };
-        let enough = (0..100).filter(|_| run_alone()).take(10).count();
-        assert_eq!(enough, 10, "of 100 rounds");
+        succeeds(10, 2_000, run_alone);
     }
 
     fn a_p_is_taken_from_a_goroutine_that_computes_when_another_is_ready() {
@@ -329,16 +335,15 @@ claims! {
             }
         });
         let nap = || thread::sleep(Duration::from_millis(5));
-        for (how, sleep) in [("", &nap as &dyn Fn()), (" announced", &|| gort::blocking(nap))] {
-            let taken = (0..100).filter(|_| {
+        for (how, sleep) in [("asleep", &nap as &dyn Fn()), ("announced", &|| gort::blocking(nap))] {
+            println!("{how}");
+            succeeds(10, 2_000, || {
                 // Gets a P.
                 yield_now();
                 let before = metrics().handoffs;
                 sleep();
                 metrics().handoffs != before
             });
-            // On a busy machine the monitor may be too late.
-            assert_eq!(taken.take(20).count(), 20, "of 100{how} calls");
         }
         stop.store(true, Relaxed);
         other.join().unwrap();
