@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -328,6 +328,11 @@ fn nothing_is_reported_while_a_goroutine_reads_from_another_process() {
 fn nothing_is_reported_while_a_goroutine_waits_for_a_signal() {
     for procs in [1, 2, 8] {
         completes_with("woken-by-signal", procs, "woken", |child| {
+            // The child blocks the signal before it says this. Before, the signal would kill it.
+            let mut said = [0; 6];
+            let stdout = child.stdout.as_mut().unwrap();
+            stdout.read_exact(&mut said).unwrap();
+            assert_eq!(&said, b"ready\n");
             thread::sleep(Duration::from_millis(100));
             // SAFETY: a child that has not been waited for keeps its number.
             let sent = unsafe { libc::kill(child.id().cast_signed(), libc::SIGUSR1) };
