@@ -185,20 +185,33 @@ claims! {
 
     // SM07
     fn a_large_request_that_gives_up_lets_the_small_ones_in() {
-        let semaphore = Semaphore::new(10);
-        let held = semaphore.acquire(1);
-        let waiter = semaphore.clone();
-        let large = parked(WaitReason::Semacquire, move || {
-            waiter.acquire_timeout(10, Duration::from_millis(300)).err()
+        // On a slow machine the time may be up before the small ones wait.
+        let waited = [300, 3_000, 30_000].into_iter().any(|limit| {
+            let semaphore = Semaphore::new(10);
+            let held = semaphore.acquire(1);
+            let waiter = semaphore.clone();
+            let large = spawn(move || {
+                waiter.acquire_timeout(10, Duration::from_millis(limit)).err()
+            });
+            settle();
+            let acquire = || {
+                let semaphore = semaphore.clone();
+                spawn(move || semaphore.acquire(1))
+            };
+            let small: Vec<_> = (0..9).map(|_| acquire()).collect();
+            settle();
+            // The large one is first, and the small ones queue behind it.
+            let waited = waiting(WaitReason::Semacquire) == 10;
+            assert!(!fits(&semaphore, 1));
+            let small: Vec<_> = small.into_iter().map(|small| small.join().unwrap()).collect();
+            assert!(large.is_finished() || waiting(WaitReason::Semacquire) == 0);
+            assert_eq!(large.join().unwrap(), Some(AcquireError::Timeout));
+            assert_eq!(semaphore.available_permits(), 0);
+            drop((held, small));
+            assert!(fits(&semaphore, 10));
+            waited
         });
-        let small: Vec<_> = (0..9).map(|_| waits_for(&semaphore, 1)).collect();
-        assert!(!fits(&semaphore, 1), "the large one is first");
-        let small: Vec<_> = small.into_iter().map(|small| small.join().unwrap()).collect();
-        assert!(large.is_finished() || waiting(WaitReason::Semacquire) == 0);
-        assert_eq!(large.join().unwrap(), Some(AcquireError::Timeout));
-        assert_eq!(semaphore.available_permits(), 0);
-        drop((held, small));
-        assert!(fits(&semaphore, 10));
+        assert!(waited, "the small ones overtake the large one");
     }
 
     // SM07: the same if an arm of a select loses.
