@@ -8,6 +8,7 @@ use gort::prelude::*;
 use gort::time::sleep;
 use gort::{blocking, lock_os_thread, on_system_stack};
 use gort_tests::{Counted, claims, settle};
+use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{
@@ -35,16 +36,9 @@ fn refused<T>(f: impl FnOnce() -> T) {
     assert!(message.contains("on_system_stack"), "{message}");
 }
 
-/// Computes for `time`, on any stack.
-fn compute(time: Duration) {
-    let until = Instant::now() + time;
-    while Instant::now() < until {
-        std::hint::spin_loop();
-    }
-}
-
-/// Returns the number of ticks of a millisecond that come during `f`.
-fn ticks_beside(f: impl FnOnce()) -> usize {
+/// Calls `f` beside a goroutine that ticks each millisecond. `f` gets a function that repeats
+/// another one until 20 ticks have come. Fails if they do not come for half a minute.
+fn ticks_come_beside(f: impl FnOnce(&dyn Fn(fn()))) {
     let (ticks, stop) = (
         Arc::new(AtomicUsize::new(0)),
         Arc::new(AtomicBool::new(false)),
@@ -56,12 +50,17 @@ fn ticks_beside(f: impl FnOnce()) -> usize {
         }
     });
     settle();
-    let before = ticks.load(Relaxed);
-    f();
-    let after = ticks.load(Relaxed);
+    let (before, began) = (ticks.load(Relaxed), Instant::now());
+    let came = || ticks.load(Relaxed) - before;
+    f(&|repeat| {
+        while came() < 20 && began.elapsed() < Duration::from_secs(30) {
+            repeat();
+        }
+        let came = came();
+        assert!(came >= 20, "{came} ticks");
+    });
     stop.store(true, Relaxed);
     ticker.join().unwrap();
-    after - before
 }
 
 claims! {
@@ -166,15 +165,9 @@ claims! {
     }
 
     fn a_long_call_on_the_system_stack_does_not_stop_the_others() {
-        let ticks = ticks_beside(|| on_system_stack(|| compute(Duration::from_millis(300))));
-        assert!(ticks >= 20, "{ticks} ticks");
-        let ticks = ticks_beside(|| {
-            on_system_stack(|| thread::sleep(Duration::from_millis(300)));
-        });
-        assert!(ticks >= 20, "{ticks} ticks");
-        let ticks = ticks_beside(|| {
-            blocking(|| on_system_stack(|| thread::sleep(Duration::from_millis(300))));
-        });
-        assert!(ticks >= 20, "{ticks} ticks");
+        let nap = || thread::sleep(Duration::from_millis(50));
+        ticks_come_beside(|until_then| on_system_stack(|| until_then(spin_loop)));
+        ticks_come_beside(|until_then| on_system_stack(|| until_then(nap)));
+        ticks_come_beside(|until_then| blocking(|| on_system_stack(|| until_then(nap))));
     }
 }
