@@ -163,9 +163,10 @@ fn newcomers_do_not_freeze_beside_three_endless_computations_a_p() {
         "newcomers_do_not_freeze_beside_three_endless_computations_a_p",
         || {
             let outcome = newcomers_beside(3 * max_procs());
-            // The longest wait is 100 ms on a machine that does nothing else.
-            let most = outcome.quantile(1000);
-            assert!(most < Duration::from_millis(800), "{most:?}");
+            // The longest wait is 100 ms on a machine that does nothing else. A freeze holds up all
+            // that are started meanwhile, and the machine a few of them.
+            let wait = outcome.quantile(900);
+            assert!(wait < Duration::from_millis(800), "{wait:?}");
         },
     );
 }
