@@ -69,23 +69,27 @@ fn assert_soon(late: &[Duration], round: Duration) {
     );
 }
 
-/// Returns the shortest time, over 50 attempts, that five sleeps in a row took.
-fn least_of_five(sleep: impl Fn(Duration)) -> Duration {
-    let five = || {
-        let start = Instant::now();
-        (0..5).for_each(|_| sleep(Duration::from_micros(100)));
-        start.elapsed()
-    };
-    (0..50).map(|_| five()).min().unwrap()
+/// Returns the time that five sleeps in a row take.
+fn five(sleep: impl Fn(Duration)) -> Duration {
+    let start = Instant::now();
+    (0..5).for_each(|_| sleep(Duration::from_micros(100)));
+    start.elapsed()
 }
 
 claims! {
     // Wake-ups are combined if several timers are close together. For one goroutine that sleeps
     // there is nothing to combine.
     fn a_lone_sleeper_wakes_as_soon_as_a_thread() {
-        let goroutine = least_of_five(sleep);
-        let thread = thread::spawn(|| least_of_five(thread::sleep)).join().unwrap();
-        assert!(goroutine < 2 * thread, "{goroutine:?}, a thread {thread:?}");
+        // They take turns, so that a busy machine slows both down. The shortest times count.
+        let (mut goroutine, mut thread) = (Duration::MAX, Duration::MAX);
+        for round in 0..1000 {
+            goroutine = goroutine.min(five(sleep));
+            thread = thread.min(thread::spawn(|| five(thread::sleep)).join().unwrap());
+            if round >= 50 && goroutine < 2 * thread {
+                return;
+            }
+        }
+        panic!("{goroutine:?}, a thread {thread:?}");
     }
 
     fn ticks_come_in_time_beside_goroutines_that_compute() {
