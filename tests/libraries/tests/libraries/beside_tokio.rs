@@ -121,12 +121,12 @@ moving! {
             .map(|_| {
                 go!(clone(runtime), move || {
                     block_on(async {
+                        let begun = Instant::now();
                         // tokio's timers look for the entered runtime when they are made.
                         let slept = {
                             let _entered = runtime.enter();
                             tokio::time::sleep(Duration::from_micros(100))
                         };
-                        let begun = Instant::now();
                         slept.await;
                         assert!(begun.elapsed() >= Duration::from_micros(50));
                     });
