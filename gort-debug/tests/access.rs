@@ -10,6 +10,7 @@ use gort_tests::claims;
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Instant;
 
 claims! {
     // DP01
@@ -255,9 +256,15 @@ claims! {
         let place = Place::of(&page);
         // One client sends nothing, one half of a request, and one half of a body.
         assert_eq!(place.connect().rest(), "");
-        let mut half = place.connect();
-        half.send("GET / HTTP/1.1\r\nHost: local");
-        assert!(half.rest().starts_with("HTTP/1.1 408 "));
+        // On a slow machine the time may be up before the half is sent. Then nothing is answered.
+        let answered = (0..100).any(|_| {
+            let mut half = place.connect();
+            half.send("GET / HTTP/1.1\r\nHost: local");
+            let rest = half.rest();
+            assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 408 "), "{rest}");
+            !rest.is_empty()
+        });
+        assert!(answered);
         let mut body = place.connect();
         body.send("POST /trace HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc");
         assert_eq!(body.rest(), "");
@@ -272,7 +279,9 @@ claims! {
             .collect();
         let mut deaf = place.connect();
         deaf.send(&"GET /goroutines.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(400));
-        until(|| own() == 2);
+        // On a slow machine this may miss the connection. One that is never cut off stays.
+        let began = Instant::now();
+        until(|| own() == 2 || began.elapsed() > Duration::from_secs(5));
         until(|| own() == 1);
         drop(deaf);
         drop(tx);
