@@ -352,14 +352,15 @@ claims! {
 
     // TI22
     fn sleepers_do_not_slow_timers_down() {
-        let rounds = if cfg!(debug_assertions) { 500 } else { 5_000 };
-        queueing(rounds / 10);
-        let alone = queueing(rounds);
+        let rounds = if cfg!(debug_assertions) { 50 } else { 500 };
+        // The fastest of ten, because a busy machine slows some of them down.
+        let fastest = || (0..10).map(|_| queueing(rounds)).min().unwrap();
+        let alone = fastest();
         for _ in 0..5_000 {
             go!(sleep(HOUR));
         }
         settle();
-        let beside = queueing(rounds);
+        let beside = fastest();
         assert!(beside < 20 * alone, "{alone:?} alone, {beside:?} beside sleepers");
     }
 
