@@ -68,17 +68,16 @@ fn all_pages_that_are_linked_are_found_once() {
 
 #[test]
 fn a_server_that_does_not_answer_costs_its_time_and_a_signal_ends_it() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", silent.local_addr().unwrap());
-    let mut crawl = Program::start("crawl", "2", ["--limit", "50ms", &url]);
+    // Each program has its own server. The first one may end before it connects.
+    let [silent, other] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let url = |server: &TcpListener| format!("http://{}/", server.local_addr().unwrap());
+    let mut crawl = Program::start("crawl", "2", ["--limit", "50ms", &url(&silent)]);
     assert!(crawl.line().starts_with("--- "));
     assert_eq!(crawl.wait().code(), Some(1));
 
-    let mut crawl = Program::start("crawl", "2", ["--limit", "1000s", &url]);
-    // The first connection is that of the program that has ended.
-    silent.accept().unwrap();
-    let (mut stream, _) = silent.accept().unwrap();
-    // Waits for the request of the second program.
+    let mut crawl = Program::start("crawl", "2", ["--limit", "1000s", &url(&other)]);
+    let (mut stream, _) = other.accept().unwrap();
+    // Waits for the program's request.
     stream.read_exact(&mut [0; 4]).unwrap();
     crawl.signal(libc::SIGINT);
     assert_eq!(crawl.wait().code(), Some(1));
