@@ -133,24 +133,26 @@ claims! {
     fn join_all_waits_for_all_and_then_resumes_the_first_panic() {
         let set = JoinSet::new();
         let (late, flag) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (one_tx, one) = bounded::<()>(0);
+        let (gate_tx, gate) = bounded::<()>(0);
         set.spawn({
-            let flag = flag.clone();
+            let (flag, gate) = (flag.clone(), gate.clone());
             move || {
+                let _ = gate.recv();
                 gort::time::sleep(Duration::from_millis(50));
                 flag.fetch_add(1, SeqCst);
                 DropsLoudly(late)
             }
         });
         set.spawn(move || {
-            let _ = one.recv();
+            let _ = gate.recv();
             resume_unwind(Box::new("b"))
         });
         set.spawn(|| resume_unwind(Box::new("a")));
         while num_goroutines() > 3 {
             yield_now();
         }
-        drop(one_tx);
+        // Only "a" has ended.
+        drop(gate_tx);
         let payload = recover(|| set.join_all()).unwrap_err();
         assert_eq!(payload.downcast_ref(), Some(&"a"));
         assert_eq!(flag.load(SeqCst), 1);
