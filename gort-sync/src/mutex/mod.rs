@@ -19,6 +19,8 @@ use gort_runtime::{WaitReason, deadline_after, point};
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
+#[cfg(not(any(loom, debug_assertions)))]
+use std::mem::offset_of;
 use std::ops::{Deref, DerefMut};
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
@@ -47,6 +49,13 @@ pub struct Mutex<T: ?Sized> {
     raw: RawMutex,
     data: UnsafeCell<T>,
 }
+
+// In debug builds `RawLock` is larger.
+#[cfg(not(any(loom, debug_assertions)))]
+const _: () = assert!(
+    offset_of!(Mutex<u64>, data) % 16 == 8,
+    "the word and the data are in different blocks of 16 bytes (`RawMutex`)"
+);
 
 // SAFETY: the data moves with the lock.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}

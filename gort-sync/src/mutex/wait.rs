@@ -35,10 +35,18 @@ use std::panic::Location;
 const STARVING_NS: u64 = 1_000_000;
 
 /// A mutex without its data.
+///
+/// The word is last, so that the data comes directly after it, in the same cache line. Two threads
+/// that lock in turns otherwise take two lines from each other. (`gort-bench run grid 2 1000000
+/// mutex,0,77,8`: 117 ns if the data is in the next line, 63 if it is in the word's.) The allocator
+/// aligns to 16 bytes, so the padding puts the word and the first 8 bytes of the data into one
+/// block of 16. A line never ends within such a block.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct RawMutex {
-    pub(crate) word: Word,
     pub(super) queue: WaitLock<WaitQueue>,
+    _padding: u64,
+    pub(crate) word: Word,
 }
 
 impl RawMutex {
@@ -46,8 +54,9 @@ impl RawMutex {
         /// Creates an unlocked mutex.
         pub(crate) fn new() -> Self {
             Self {
-                word: Word::new(),
                 queue: WaitLock::new(Home::ANYWHERE, WaitQueue::new()),
+                _padding: 0,
+                word: Word::new(),
             }
         }
     }

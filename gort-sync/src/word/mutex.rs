@@ -121,10 +121,12 @@ const OVERWRITTEN: u32 = 1 << 31;
 
 /// The state word of a mutex. See the head of the file.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Word {
-    bits: AtomicU32,
     /// Whether the mutex is counted in `mutex_sleepers`. Accessed under the queue's lock.
     counted: AtomicBool,
+    /// Last, beside the mutex's data (`mutex/wait.rs`).
+    bits: AtomicU32,
 }
 
 impl Drop for Word {
@@ -150,8 +152,8 @@ impl Word {
         /// Creates the word of a free mutex.
         pub(crate) fn new() -> Self {
             Self {
-                bits: AtomicU32::new(0),
                 counted: AtomicBool::new(false),
+                bits: AtomicU32::new(0),
             }
         }
     }
