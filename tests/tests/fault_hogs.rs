@@ -164,7 +164,7 @@ fn newcomers_do_not_freeze_beside_three_endless_computations_a_p() {
         || {
             let outcome = newcomers_beside(3 * max_procs());
             // The longest wait is 100 ms on a machine that does nothing else. A freeze holds up all
-            // that are started meanwhile, and the machine a few of them.
+            // that are started during it. A stall of the machine holds up only a few.
             let wait = outcome.quantile(900);
             assert!(wait < Duration::from_millis(800), "{wait:?}");
         },
