@@ -136,15 +136,16 @@ impl RawMutex {
             if self.word.try_lock(*competes) {
                 return true;
             }
-            // While a waiter starves, the lock is only handed over, so trying is useless.
             let Some(round) = rounds.next() else {
                 return false;
             };
-            if self.word.is_starving() {
+            let seen = self.word.look();
+            // While a waiter starves, the lock is only handed over, so trying is useless.
+            if seen.is_starving() {
                 return false;
             }
-            *competes = *competes || self.word.compete();
-            pause(round, self.word.is_queued());
+            *competes = *competes || self.word.compete(seen);
+            pause(round, seen.is_queued());
         }
     }
 

@@ -273,13 +273,13 @@ fn spinners_keep_a_waiter_asleep() {
     explore(|| {
         let word = Word::new();
         assert!(word.lock_idle());
-        assert!(!word.compete(), "nobody waits");
+        assert!(!word.compete(word.look()), "nobody waits");
         assert!(!word.lock_or_announce(false), "somebody does now");
         for duty in [Duty::Wake, Duty::HandOver] {
             let mut passed = 0;
-            while word.compete() {
+            while word.compete(word.look()) {
                 passed += 1;
-                assert!(!word.compete(), "somebody competes");
+                assert!(!word.compete(word.look()), "somebody competes");
                 assert!(!Word::is_duty(word.unlock()));
                 assert!(word.try_lock(true));
             }
@@ -288,7 +288,7 @@ fn spinners_keep_a_waiter_asleep() {
             assert_eq!(word.duty(duty == Duty::HandOver), duty);
             assert_eq!(word.try_lock(true), duty == Duty::Wake, "held already");
         }
-        assert!(word.compete());
+        assert!(word.compete(word.look()));
         word.clear_queue_bits();
         assert!(!word.try_lock(true), "held");
         assert!(!Word::is_duty(word.unlock()));

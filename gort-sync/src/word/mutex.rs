@@ -136,6 +136,22 @@ impl Drop for Word {
     }
 }
 
+/// The word as a thread that spins saw it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Glance(u32);
+
+impl Glance {
+    /// Returns true if a waiter may be in the queue.
+    pub(crate) fn is_queued(self) -> bool {
+        self.0 & QUEUED != 0
+    }
+
+    /// Returns true if no thread can take the lock, because it is only handed over.
+    pub(crate) fn is_starving(self) -> bool {
+        self.0 & STARVING != 0
+    }
+}
+
 /// What an unlocker with a duty has to do with the first waiter in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Duty {
@@ -192,26 +208,21 @@ impl Word {
                 .is_ok()
     }
 
+    /// Looks at the word, for a thread that spins.
+    pub(crate) fn look(&self) -> Glance {
+        Glance(self.bits.load(Relaxed))
+    }
+
     /// Makes the caller the competitor, if unlockers would otherwise wake a waiter while the caller
-    /// spins. Returns true if the caller is the competitor from now on, and `WOKEN` is set for it.
-    pub(crate) fn compete(&self) -> bool {
-        let word = self.bits.load(Relaxed);
+    /// spins, and if the word is still as the caller saw it. Returns true if the caller is the
+    /// competitor from now on, and `WOKEN` is set for it.
+    pub(crate) fn compete(&self, Glance(word): Glance) -> bool {
         word & (LOCKED | QUEUED | WOKEN | STARVING) == LOCKED | QUEUED
             && word & PASSED != PASSED
             && self
                 .bits
                 .compare_exchange(word, (word | WOKEN) + ONE_PASSED, Relaxed, Relaxed)
                 .is_ok()
-    }
-
-    /// Returns true if a waiter may be in the queue.
-    pub(crate) fn is_queued(&self) -> bool {
-        self.bits.load(Relaxed) & QUEUED != 0
-    }
-
-    /// Returns true if no thread can take the lock, because it is only handed over.
-    pub(crate) fn is_starving(&self) -> bool {
-        self.bits.load(Relaxed) & STARVING != 0
     }
 
     /// Takes the mutex if it is free and no waiter starves (true); otherwise announces a waiter
