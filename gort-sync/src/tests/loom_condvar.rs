@@ -87,7 +87,7 @@ fn condvar_notifies_all() {
 /// A wait whose time is up takes no notification: the other waiter gets the notification.
 #[test]
 fn condvar_a_time_out_takes_no_notification_along() {
-    explore(|| {
+    explore_large(|| {
         let store = Store::new();
         let taker = with(&store, Store::take);
         let unsteady = with(&store, Store::is_notified);
