@@ -28,7 +28,7 @@
 //! end they enter; that `WOKEN` keeps other waiters asleep; and that a waiter that leaves an empty
 //! queue clears `QUEUED` (otherwise the next unlocker looks, and clears it).
 
-use super::{Data, explore, explore_far};
+use super::{Data, explore, explore_far, explore_large};
 use crate::mutex::{Mutex, MutexGuard};
 use crate::runtime_loom::{spins, starves};
 use crate::select::macro_support::recv;
@@ -180,7 +180,11 @@ fn a_mutex_that_is_never_unlocked_stays_counted() {
 
 #[test]
 fn a_waiter_is_forgotten() {
-    all_lock(&[&[How::Wait], &[How::Wait], &[How::Wait, How::Wait]]);
+    explore_large(several_lock(&[
+        &[How::Wait],
+        &[How::Wait],
+        &[How::Wait, How::Wait],
+    ]));
 }
 
 #[test]
