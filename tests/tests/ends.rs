@@ -333,6 +333,7 @@ fn nothing_is_reported_while_a_goroutine_waits_for_a_signal() {
             let stdout = child.stdout.as_mut().unwrap();
             stdout.read_exact(&mut said).unwrap();
             assert_eq!(&said, b"ready\n");
+            // Gives the child time to report that nothing can wake it, which would be wrong.
             thread::sleep(Duration::from_millis(100));
             // SAFETY: a child that has not been waited for keeps its number.
             let sent = unsafe { libc::kill(child.id().cast_signed(), libc::SIGUSR1) };
