@@ -126,6 +126,35 @@ claims! {
         assert_soon(&late, round);
     }
 
+    // The kernel may stop a thread at any time. Another goroutine that is due must not pay for that
+    // with its place ahead of the queue.
+    fn a_sleeper_that_computes_makes_others_due_at_the_same_time_late_by_its_turn_only() {
+        let crowd = Crowd::start();
+        let start = Instant::now();
+        let woken: Arc<[AtomicUsize; 10]> = Arc::default();
+        let late: Vec<_> = (0..10).map(|_| {
+            go!(clone [woken]; move || {
+                let mut late = Vec::new();
+                for (round, woken) in (1..).zip(&*woken) {
+                    let due = start + ms(100) * round;
+                    if Instant::now() >= due {
+                        continue;
+                    }
+                    sleep_until(due);
+                    late.push(due.elapsed());
+                    if woken.fetch_add(1, Relaxed) == 0 {
+                        let until = Instant::now() + ms(4);
+                        while Instant::now() < until {}
+                    }
+                }
+                late
+            })
+        }).collect();
+        let late: Vec<_> = late.into_iter().flat_map(|late| late.join().unwrap()).collect();
+        let round = crowd.end();
+        assert_soon(&late, round);
+    }
+
     fn functions_are_called_in_time_beside_goroutines_that_compute() {
         let (tx, rx) = unbounded();
         let crowd = Crowd::start();

@@ -11,17 +11,21 @@
 //! them like any due timer. So no separate queue of due goroutines is needed.
 //!
 //! # No goroutine starves
-//! - Woken goroutines run in the time slice of the goroutine before them. When the slice is used
-//!   up, all goroutines that are due go to the end of the queue, like a pair that has used up its
-//!   slice (`find.rs`). The same happens when due goroutines have used [`DUE_NS`] of the slice.
-//!   They may overtake others because they usually have little to do, but queued goroutines may
-//!   have just as little to do between two turns.
+//! - Woken goroutines run in the time slice of the goroutine before them, and may use [`DUE_NS`] of
+//!   it. They may overtake others because they usually have little to do, but queued goroutines may
+//!   have just as little to do between two turns. If woken goroutines use up this part of a slice, a
+//!   queued goroutine has a turn. If they do so again, all that are due go to the end of the queue.
 //! - After [`FEW_IN_A_ROW`] due goroutines, a queued goroutine has a turn, since it may have far
 //!   less to do. After a long dispatch, a queued goroutine's turn may be long, too. A queued
 //!   goroutine then has a turn only after [`MANY_IN_A_ROW`] due goroutines.
 //!
 //! If nothing is queued, there is nothing to overtake, and all due goroutines go through the queue
 //! at once.
+//!
+//! The clock also counts the time in which the kernel runs other threads. With more Ps than cores,
+//! it often stops an M for longer than `DUE_NS`. So goroutines do not go to the end of the queue
+//! the first time that the part is used up. When they did, they were late by a whole round of the
+//! queue (`fault_timer_latency` with 8 Ps, beside other programs).
 //!
 //! # How late
 //! Reading the clock costs as much as two switches. While dispatches are short, the P reads the
@@ -111,8 +115,9 @@ fn due_at(p: &P, next: u64) -> Option<Found> {
         return None;
     }
     let overtakes = !p.runq.is_empty() || SCHED.global_has_work();
+    let used_up = p.due_ns.get() >= DUE_NS;
     let ready = GQueue::new();
-    if !overtakes || slice_is_over(p, now) {
+    if !overtakes || (used_up && p.due_used_up.get()) {
         run_due(&p.timers, Some(p), now, u32::MAX, &ready);
         queue_here(p, &ready);
         return None;
@@ -123,7 +128,11 @@ fn due_at(p: &P, next: u64) -> Option<Found> {
     } else {
         MANY_IN_A_ROW
     };
-    if in_a_row >= most {
+    if used_up || in_a_row >= most {
+        if used_up {
+            p.due_used_up.set(true);
+            p.due_ns.set(0);
+        }
         p.due_in_a_row.set(0);
         return None;
     }
@@ -136,18 +145,10 @@ fn due_at(p: &P, next: u64) -> Option<Found> {
         // Another M may run it.
         fence(SeqCst);
         wakep();
+    } else {
+        p.due_used_up.set(false);
     }
     Some(Found { gp, inherit: true })
-}
-
-/// Returns whether it is the queued goroutines' turn.
-fn slice_is_over(p: &P, now: u64) -> bool {
-    if p.slice_start.get() == 0 {
-        p.slice_start.set(now);
-    }
-    p.slice_is_over.load(Relaxed)
-        || now - p.slice_start.get() >= SLICE_NS
-        || p.due_ns.get() >= DUE_NS
 }
 
 /// Runs the `timers` of any P that are due at `now`, until `ready` has `most` goroutines. These are
