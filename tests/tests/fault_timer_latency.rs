@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use gort::prelude::*;
-use gort::runtime::max_procs;
+use gort::runtime::{max_procs, set_max_procs};
 use gort::time::{Ticker, after_func, sleep, sleep_until};
 use gort_tests::claims;
 use std::sync::Arc;
@@ -153,6 +153,41 @@ claims! {
         let late: Vec<_> = late.into_iter().flat_map(|late| late.join().unwrap()).collect();
         let round = crowd.end();
         assert_soon(&late, round);
+    }
+
+    // Goroutines that are due run ahead of the queue for a part of each time slice only. If they
+    // need more, they must not wait until there is room for them in such parts.
+    fn sleepers_that_compute_get_turns_like_a_goroutine_that_yields() {
+        set_max_procs(1);
+        let compute = |time| {
+            let until = Instant::now() + time;
+            while Instant::now() < until {}
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let turns = Arc::new(AtomicUsize::new(0));
+        let sleepers: Vec<_> = (0..100).map(|_| {
+            go!(clone [stop, turns]; move || {
+                sleep(ms(20));
+                while !stop.load(Relaxed) {
+                    compute(ms(1));
+                    turns.fetch_add(1, Relaxed);
+                    sleep(Duration::from_micros(1));
+                }
+            })
+        }).collect();
+        let start = Instant::now();
+        let mut own = 0;
+        while start.elapsed() < ms(1000) {
+            compute(ms(5));
+            own += 1;
+            yield_now();
+        }
+        let each = turns.load(Relaxed) as f64 / sleepers.len() as f64;
+        stop.store(true, Relaxed);
+        sleepers.into_iter().for_each(|sleeper| sleeper.join().unwrap());
+        // 1. It would be 33 if the sleepers never went through the queue.
+        let ratio = f64::from(own) / each;
+        assert!(ratio < 10.0, "{ratio:.1} turns for each of a sleeper");
     }
 
     fn functions_are_called_in_time_beside_goroutines_that_compute() {

@@ -3,7 +3,7 @@
 //! There are `max_procs` Ps. An M must hold one to run goroutines.
 //!
 //! # Who may access what
-//! - `streak`, `new_in_a_row`, `due_in_a_row`, `due_runs`, `due_ns`, `due_used_up`, `slice_start`,
+//! - `streak`, `new_in_a_row`, `due_in_a_row`, `due_runs`, `due_ns`, `due_overruns`, `slice_start`,
 //!   `readings_left`, `coarse_now`, `ids`, `rng`, `stacks`, `records`, `collisions`, and the sampling
 //!   in `stats`: only the holder.
 //! - `dispatches`, `schedtick`, `started`, `ended`, and the counts in `stats` (atomics): written by
@@ -86,9 +86,9 @@ pub(crate) struct P {
     pub(crate) due_runs: Cell<bool>,
     /// The part of the time slice, in nanoseconds, that goroutines woken by timers have used.
     pub(crate) due_ns: Cell<u64>,
-    /// Whether goroutines woken by timers have used up their part of a time slice, and others have
-    /// been due ever since.
-    pub(crate) due_used_up: Cell<bool>,
+    /// How often goroutines woken by timers have used up their part of a time slice, while others
+    /// have been due.
+    pub(crate) due_overruns: Cell<u32>,
     /// When the clock was first read in the current time slice, or 0.
     pub(crate) slice_start: Cell<u64>,
     pub(crate) timers: Timers,
@@ -134,7 +134,7 @@ impl P {
             due_in_a_row: Cell::new(0),
             due_runs: Cell::new(false),
             due_ns: Cell::new(0),
-            due_used_up: Cell::new(false),
+            due_overruns: Cell::new(0),
             slice_start: Cell::new(0),
             timers: Timers::new(),
             readings_left: Cell::new(0),
