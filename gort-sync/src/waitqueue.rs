@@ -357,3 +357,58 @@ impl Wakes {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::array;
+    use std::collections::VecDeque;
+
+    const RECORDS: usize = 4;
+    const STEPS: u32 = 6;
+
+    /// Returns the queue from the front to the back. Panics if the links back do not say the same.
+    fn order(queue: &WaitQueue, records: &[Sudog; RECORDS]) -> VecDeque<usize> {
+        let index = |sg: *const Sudog| records.iter().position(|r| ptr::eq(r, sg));
+        let order: VecDeque<_> = queue.iter().filter_map(|sg| index(sg)).collect();
+        let back = order.iter().rev().map(|&i| &records[i]);
+        let end = back.fold(queue.tail, |at, sg| {
+            assert!(ptr::eq(at, sg));
+            sg.prev.get()
+        });
+        assert!(end.is_null());
+        order
+    }
+
+    #[test]
+    fn records_leave_from_any_place() {
+        // In each step one record does one of two things: it leaves the queue, or it enters at one
+        // of the ends. The digits of `course` say which record does which.
+        let choices = 2 * RECORDS;
+        for course in 0..choices.pow(STEPS) {
+            let records: [_; RECORDS] = array::from_fn(|_| Sudog::new());
+            let mut queue = WaitQueue::new();
+            let mut expected = VecDeque::new();
+            let mut rest = course;
+            for _ in 0..STEPS {
+                let (i, front) = (rest % RECORDS, rest / RECORDS % 2 == 1);
+                rest /= choices;
+                let sg = &records[i];
+                // SAFETY: the records outlive the queue. A record enters only if it is in none.
+                unsafe {
+                    if let Some(at) = expected.iter().position(|&other| other == i) {
+                        expected.remove(at);
+                        queue.remove(sg);
+                    } else if front {
+                        expected.push_front(i);
+                        queue.push_front(sg);
+                    } else {
+                        expected.push_back(i);
+                        queue.push_back(sg);
+                    }
+                }
+                assert_eq!(order(&queue, &records), expected);
+            }
+        }
+    }
+}

@@ -61,9 +61,8 @@ fn condvar_notifies_each() {
     explore_large(|| {
         let store = Store::new();
         let takers = [0, 1].map(|_| with(&store, Store::take));
-        store.put(1);
+        store.put(2);
         store.some.notify_one();
-        store.put(1);
         store.some.notify_one();
         for taker in takers {
             taker.join().unwrap();

@@ -18,7 +18,6 @@
 //! | `take_back` does nothing | `an_arm_keeps_an_unwanted_lock`, `two_that_give_up_..` |
 //! | `success` is not set; the waker wakes no waiter | nearly all |
 //! | an arm that was not chosen leaves its record, or is woken to compete | `an_arm_keeps_an_unwanted_lock`, `an_arm_that_gives_up_..` |
-//! | `push_front` leaves the old head's `prev` | `a_waiter_that_gives_up_takes_a_wake_up_along` |
 //! | a waiter is not counted; a store restores nothing, has no duty, or is Relaxed; `CONTESTED` is set under a holder that does not know of it; a contested mutex is released by a store; a mutex stays counted, or is taken out too early | `a_store_forgets_one_of_two_waiters` |
 //! | `is_duty` ignores `STARVING` when `WOKEN` is set | none: it takes two unlockers, the first of them late, a woken waiter and an arm behind it |
 //!
@@ -28,7 +27,7 @@
 //! end they enter; that `WOKEN` keeps other waiters asleep; and that a waiter that leaves an empty
 //! queue clears `QUEUED` (otherwise the next unlocker looks, and clears it).
 
-use super::{Data, explore, explore_far, explore_large};
+use super::{Data, explore, explore_large};
 use crate::mutex::{Mutex, MutexGuard};
 use crate::runtime_loom::{spins, starves};
 use crate::select::macro_support::recv;
@@ -189,8 +188,7 @@ fn a_waiter_is_forgotten() {
 
 #[test]
 fn a_waiter_that_starves_is_forgotten() {
-    // A waiter is overtaken once, and a second time while an unlocker has a duty.
-    explore_far(several_lock(&[
+    explore_large(several_lock(&[
         &[How::Starve],
         &[How::Wait],
         &[How::Wait, How::Wait],
@@ -199,8 +197,7 @@ fn a_waiter_that_starves_is_forgotten() {
 
 #[test]
 fn a_waiter_that_gives_up_takes_a_wake_up_along() {
-    // The waiter that gives up is behind one that has lost and waits again.
-    explore_far(several_lock(&[
+    explore_large(several_lock(&[
         &[How::Limited],
         &[How::Wait],
         &[How::Wait, How::Wait],
@@ -224,7 +221,11 @@ fn an_arm_and_one_with_a_limit_forget_each_other() {
 
 #[test]
 fn two_that_starve_forget_each_other() {
-    all_lock(&[&[How::Starve], &[How::Starve], &[How::Wait, How::Wait]]);
+    explore_large(several_lock(&[
+        &[How::Starve],
+        &[How::Starve],
+        &[How::Wait, How::Wait],
+    ]));
 }
 
 #[test]
@@ -269,7 +270,7 @@ fn a_spinner_forgets_an_arm() {
 
 #[test]
 fn a_spinner_and_a_starving_waiter_forget_each_other() {
-    all_lock(&[&[How::Starve], &[How::Spin], &[How::Wait, How::Wait]]);
+    all_lock(&[&[How::Starve], &[How::Spin], &[How::Wait]]);
 }
 
 #[test]

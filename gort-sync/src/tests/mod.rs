@@ -61,13 +61,6 @@ fn explore(model: impl Fn() + Send + Sync + 'static) {
     check(&mut builder, model);
 }
 
-/// Explores `model` with one preemption more than usual.
-fn explore_far(model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = Builder::new();
-    builder.preemption_bound = builder.preemption_bound.max(Some(PREEMPTIONS + 1));
-    check(&mut builder, model);
-}
-
 /// Explores all executions of a small model.
 fn explore_all(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
