@@ -51,6 +51,37 @@ impl Round {
     }
 }
 
+/// Number of goroutines that make calls at a time.
+const CALLERS: usize = 64;
+
+/// Has many goroutines make short calls. Returns how many of them are in calls on average, in the
+/// best of 20 periods.
+fn in_calls_in_the_best_period() -> usize {
+    const PERIODS: usize = 20;
+    const CALLS: usize = 320;
+    let (in_calls, begun) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let sums: Arc<[AtomicUsize; PERIODS]> = Arc::default();
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| {
+            go!(clone [in_calls, begun, sums]; {
+                for _ in 0..PERIODS * CALLS / CALLERS {
+                    let period = begun.fetch_add(1, Relaxed) / CALLS;
+                    sums[period].fetch_add(in_calls.fetch_add(1, Relaxed), Relaxed);
+                    gort::blocking(|| {
+                        thread::sleep(Duration::from_micros(100));
+                        in_calls.fetch_sub(1, Relaxed);
+                    });
+                }
+            })
+        })
+        .collect();
+    callers
+        .into_iter()
+        .for_each(|caller| caller.join().unwrap());
+    let means = sums.each_ref().map(|sum| sum.load(Relaxed) / CALLS);
+    means.into_iter().max().unwrap()
+}
+
 claims! {
     // The first goroutine continues without a wait while the second one is still in its call. The
     // monitor is not needed.
@@ -90,38 +121,20 @@ claims! {
     }
 
     // While an M is on its way to a P that it was woken for, Ms that return from calls use that P.
-    // If they could not, fewer than half of the goroutines would be in calls in each period. (In
-    // the best period 49 to 62 are, and without that 11 to 25.) The kernel may keep the thread that
-    // has the P off its core. Then most calls end, and fewer begin. So the best period counts.
+    // If they could not, far fewer than half of the goroutines would be in calls in each period.
+    // (In the best of 20 periods 49 to 62 are, and without that up to 14.) The kernel may keep the
+    // thread that has the P off its core. Then most calls end, and fewer begin. So the best period
+    // counts, and beside other programs it may come late.
     fn many_goroutines_are_in_calls_at_a_time_on_one_p() {
-        const CALLERS: usize = 64;
-        const PERIODS: usize = 20;
-        const CALLS: usize = 320;
         if max_procs() > 1 || AS_THREADS {
             return;
         }
-        let (in_calls, begun) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let sums: Arc<[AtomicUsize; PERIODS]> = Arc::default();
-        let callers: Vec<_> = (0..CALLERS)
-            .map(|_| {
-                go!(clone [in_calls, begun, sums]; {
-                    for _ in 0..PERIODS * CALLS / CALLERS {
-                        let period = begun.fetch_add(1, Relaxed) / CALLS;
-                        sums[period].fetch_add(in_calls.fetch_add(1, Relaxed), Relaxed);
-                        gort::blocking(|| {
-                            thread::sleep(Duration::from_micros(100));
-                            in_calls.fetch_sub(1, Relaxed);
-                        });
-                    }
-                })
-            })
-            .collect();
-        callers.into_iter().for_each(|caller| caller.join().unwrap());
-        let means = sums.each_ref().map(|sum| sum.load(Relaxed) / CALLS);
-        assert!(
-            means.iter().any(|mean| *mean >= CALLERS / 2),
-            "so many goroutines were in calls on average: {means:?}"
-        );
+        let until = Instant::now() + Duration::from_secs(20);
+        let mut best = 0;
+        while best < CALLERS / 2 && Instant::now() < until {
+            best = best.max(in_calls_in_the_best_period());
+        }
+        assert!(best >= CALLERS / 2, "{best} goroutines were in calls on average");
     }
 
     // Here Ps change hands in all ways. Hand-offs are counted.
