@@ -32,6 +32,7 @@ use std::sync::atomic::{
     Ordering::{Relaxed, SeqCst},
 };
 use std::thread;
+use std::time::Instant;
 
 /// Number of goroutines in most tests. Under `migrate=always` a thread wakes each time that one of
 /// them waits.
@@ -413,15 +414,17 @@ moving! {
             assert_eq!(unsafe { libc::setgid(gid) }, 0);
             let tasks = std::fs::read_dir("/proc/self/task").unwrap();
             for task in tasks {
-                // The thread may have ended since the folder was listed.
-                let Ok(status) = std::fs::read_to_string(task.unwrap().path().join("status")) else {
-                    continue;
-                };
-                let gids = status.lines().find_map(|line| line.strip_prefix("Gid:"));
-                assert!(
-                    gids.is_some_and(|gids| gids.split_whitespace().all(|id| id == gid.to_string())),
-                    "{gids:?}, not {gid}"
-                );
+                let status = task.unwrap().path().join("status");
+                let until = Instant::now() + Duration::from_secs(10);
+                // A thread that is ending keeps its ids until it is gone, even if it was joined.
+                while let Ok(status) = std::fs::read_to_string(&status) {
+                    let gids = status.lines().find_map(|line| line.strip_prefix("Gid:")).unwrap_or_default();
+                    if gids.split_whitespace().all(|id| id == gid.to_string()) {
+                        break;
+                    }
+                    assert!(Instant::now() < until, "{gids}, not {gid}");
+                    thread::yield_now();
+                }
             }
         };
         for _ in 0..10 {
