@@ -185,7 +185,7 @@ claims! {
         let each = turns.load(Relaxed) as f64 / sleepers.len() as f64;
         stop.store(true, Relaxed);
         sleepers.into_iter().for_each(|sleeper| sleeper.join().unwrap());
-        // 1. It would be 33 if the sleepers never went through the queue.
+        // It is 1 to 2, and would be 33 if the sleepers never went through the queue.
         let ratio = f64::from(own) / each;
         assert!(ratio < 10.0, "{ratio:.1} turns for each of a sleeper");
     }

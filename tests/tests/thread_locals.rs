@@ -418,7 +418,8 @@ moving! {
                 let until = Instant::now() + Duration::from_secs(10);
                 // A thread that is ending keeps its ids until it is gone, even if it was joined.
                 while let Ok(status) = std::fs::read_to_string(&status) {
-                    let gids = status.lines().find_map(|line| line.strip_prefix("Gid:")).unwrap_or_default();
+                    let gids = status.lines().find_map(|line| line.strip_prefix("Gid:"));
+                    let gids = gids.unwrap_or_default();
                     if gids.split_whitespace().all(|id| id == gid.to_string()) {
                         break;
                     }
