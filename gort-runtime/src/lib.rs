@@ -268,7 +268,7 @@ pub use {
     wait::iowait::{Direction, Interrupted, PollDesc},
     wait::maywait::MayWait,
     wait::outside::WaitsOutside,
-    wait::ownp::{get_p_back, on_own_p},
+    wait::ownp::{get_p_back, on_own_p, try_on_own_p},
     wait::park::{Current, wait_for_ever},
     wait::point,
     wait::ready::{random, worth_spinning},

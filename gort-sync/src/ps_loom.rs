@@ -53,6 +53,13 @@ pub fn on_own_p<R>(f: impl FnOnce(usize) -> R) -> Option<R> {
     Some(f(p))
 }
 
+/// Returns `None` also if another thread has the P.
+pub fn try_on_own_p<R>(f: impl FnOnce(usize) -> R) -> Option<R> {
+    let p = P.with(Cell::get)?;
+    let _owned = OWNED[p].try_lock().ok()?;
+    Some(f(p))
+}
+
 /// Does nothing: a thread of a model gets a P only by [`set_p`].
 pub fn get_p_back() {}
 

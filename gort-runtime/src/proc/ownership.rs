@@ -38,6 +38,7 @@
 //!   and the P pointer, and continues without a P. Otherwise there is a visitor: the owner sets
 //!   `mark = USER`, changes `ASKED` to `YIELDED`, waits until the visitor has finished, and enters
 //!   again.
+//! - *The owner tries to enter*: the same, but if `request` is not `NONE`, the owner leaves again.
 //! - *The owner leaves*: `mark = USER`, release.
 //! - *The owner lends*, outside: changes `NONE` to `LENT`. If that fails, there is a visitor, and
 //!   the owner makes no loan. When the owner enters and finds `LENT`, it changes that to `NONE` and
@@ -135,13 +136,27 @@ impl Ownership {
     /// if the P has been taken. The owner calls this, and is inside the runtime in both cases.
     #[inline(always)]
     pub(crate) fn enter(&self) -> bool {
+        self.enters_without_request() || self.enter_slow()
+    }
+
+    /// Enters the runtime like [`enter`](Self::enter), and returns `true`. If there is a request,
+    /// leaves again and returns `false`.
+    #[inline(always)]
+    pub(crate) fn try_enter(&self) -> bool {
+        let enters = self.enters_without_request();
+        if !enters {
+            self.leave();
+        }
+        enters
+    }
+
+    /// Sets the mark, and returns whether there is no request.
+    #[inline(always)]
+    fn enters_without_request(&self) -> bool {
         self.mark.store(INSIDE, Relaxed);
         light_barrier();
         // Acquire: a visitor may have come and gone, and have changed the queue of the P.
-        if self.request.load(Acquire) == NONE {
-            return true;
-        }
-        self.enter_slow()
+        self.request.load(Acquire) == NONE
     }
 
     /// Continues `enter` if there is a request.

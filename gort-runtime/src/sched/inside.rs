@@ -72,6 +72,24 @@ impl Inside {
         })
     }
 
+    /// Enters the runtime from user code, and returns the P. Returns `None` if the caller is inside
+    /// already or has no P, or if another thread asks for the P. Contains no call, so a small
+    /// function that calls this saves no registers.
+    #[inline(always)]
+    pub(crate) fn try_enter() -> Option<(Self, &'static P)> {
+        let m = tls::getm()?;
+        if m.ownership.is_inside() || !m.ownership.try_enter() {
+            return None;
+        }
+        let p = m.held_p();
+        let inside = Self {
+            m,
+            p,
+            from_user: true,
+        };
+        Some((inside, p?))
+    }
+
     /// Returns the P, if this M has one.
     #[inline(always)]
     pub(crate) fn p(&self) -> Option<&'static P> {

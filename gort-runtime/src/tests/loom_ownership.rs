@@ -53,12 +53,56 @@ fn owner(machine: &Machine, times: u32) -> u32 {
     used
 }
 
+/// As [`owner`], but enters in passing if it can. Returns whether it has its P.
+fn hasty_owner(machine: &Machine, times: u32) -> bool {
+    let mut has_p = true;
+    for _ in 0..times {
+        if has_p && !machine.m.try_enter() {
+            assert!(!machine.m.is_inside(), "the owner has no P, and is inside");
+            has_p = machine.m.enter();
+        }
+        if has_p {
+            use_p(machine);
+            machine.m.leave();
+        }
+    }
+    has_p
+}
+
 fn machine() -> Arc<Machine> {
     Arc::new(Machine {
         m: Ownership::new(),
         p: DataCell::new(0),
         holds_p: DataCell::new(true),
     })
+}
+
+#[test]
+fn sysmon_or_a_thief_never_has_a_p_that_its_owner_uses_in_passing() {
+    fn model(visitor: impl FnOnce(&Machine) -> bool) {
+        let machine = machine();
+        machine.m.leave();
+        let theirs = Arc::clone(&machine);
+        let owner = thread::spawn(move || hasty_owner(&theirs, 2));
+        let taken = visitor(&machine);
+        let has_p = owner.join().unwrap();
+        assert!(taken || has_p, "the owner lost a P that was not taken");
+    }
+    explore(|| {
+        model(|machine| {
+            let taken = machine.m.take(|| true);
+            if taken {
+                use_p(machine);
+            }
+            taken
+        });
+    });
+    explore(|| {
+        model(|machine| {
+            visit(machine);
+            false
+        });
+    });
 }
 
 /// Reads the P pointer, as sysmon does while it keeps the owner in user code.

@@ -20,6 +20,15 @@ pub fn on_own_p<R>(f: impl FnOnce(usize) -> R) -> Option<R> {
     Some(f(p.id() as usize))
 }
 
+/// Like [`on_own_p`], but also returns `None` if the caller is inside the runtime already, or if
+/// another thread asks for its P. Takes half as many instructions. (`gort-bench run rwmutex_read
+/// 1`: 5.3 ns, and 9.4 with `on_own_p`.)
+#[inline(always)]
+pub fn try_on_own_p<R>(f: impl FnOnce(usize) -> R) -> Option<R> {
+    let (_inside, p) = Inside::try_enter()?;
+    Some(f(p.id() as usize))
+}
+
 /// Gets a P for a goroutine that has lost its own because it has computed for too long. Waits while
 /// none is idle. Does nothing for other callers.
 #[cold]

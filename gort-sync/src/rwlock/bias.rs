@@ -12,21 +12,21 @@
 //! writer pays, are from Linux's `percpu_rw_semaphore`.
 //!
 //! # Counts
-//! There is a count for each P, and one for threads that have none of these Ps. A biased reader
-//! adds 1 to the count of the P on which it enters, and subtracts 1 from the count of the P on
-//! which it leaves. So a count may be negative, but the sum of all is the number of biased readers
-//! that are inside. (The guard knows whether its reader is biased.) Only the holder of a P changes
-//! its count (`on_own_p`).
+//! There is a count for each P, and one for threads that have none of these Ps. It consists of two
+//! numbers: how many biased readers have entered on this P, and how many have left on it. A reader
+//! may leave on another P than it has entered on, so a single count says nothing. But all that have
+//! entered, less all that have left, is the number of biased readers that are inside. (The guard
+//! knows whether its reader is biased.) Only the holder of a P changes its count (`on_own_p`).
 //!
 //! # Protocol
 //!
 //! | a reader enters | a biased reader leaves | a writer revokes, under the queues' lock |
 //! |---|---|---|
-//! | adds 1 to a count | subtracts 1 from a count | changes `BIASED` to `LEAVING` in the word |
+//! | is counted as entered | is counted as left | changes `BIASED` to `LEAVING` in the word |
 //! | light barrier | light barrier | heavy barrier |
-//! | looks at the word: it is inside if `BIASED` is set, and neither `WRITER` nor `QUEUED`; otherwise it leaves again | looks at the word: if `LEAVING` is set, it takes the queues' lock, settles, and lets waiters in | settles |
+//! | looks at the word: it is inside if `BIASED` is set, and neither `WRITER` nor `QUEUED`; otherwise it takes itself out of the count | looks at the word: if `LEAVING` is set, it takes the queues' lock, settles, and lets waiters in | settles |
 //!
-//! To *settle* is to clear `LEAVING` if the sum is 0, under the queues' lock. While `LEAVING` is
+//! To *settle* is to clear `LEAVING` if none is inside, under the queues' lock. While `LEAVING` is
 //! set, readers count as being inside: a writer that cannot enter announces itself and waits.
 //!
 //! # Invariants
@@ -37,26 +37,26 @@
 //!
 //! # Why a writer and a biased reader are never both inside
 //! *The reader enters, and a writer revokes.* The barriers pair. Either the reader sees that
-//! `BIASED` is gone, and leaves. Or the revoking writer, and every thread that has the queues' lock
-//! later, sees that the reader has been added. Readers that add themselves later are not admitted,
-//! and subtract themselves from the same count while they keep its P. So a sum can be too large,
-//! but not too small, and is not 0 before the last reader that is inside has left.
+//! `BIASED` is gone, and takes itself out again. Or the revoking writer, and every thread that has
+//! the queues' lock later, sees that the reader has entered. Readers that come later are not
+//! admitted, and take themselves out of the same count while they keep its P. So the number can be
+//! too large, but not too small, and is not 0 before the last reader that is inside has left.
 //!
 //! *The reader leaves, and a writer waits.* The barriers pair again. Either the reader sees
 //! `LEAVING`, and has the duty to let the writer in. Or the writer saw that the reader had left
 //! when it settled. If two readers leave at the same time, the second one that takes the queues'
 //! lock sees both.
 //!
-//! *What they do inside.* A reader releases it when it subtracts. The thread that finds the sum 0
-//! acquires it, and releases it when it clears `LEAVING`, because a writer may find the word free
-//! later. A writer releases it when it changes the word. All later changes of the word belong to
-//! that release sequence, and a reader acquires it when it looks at the word.
+//! *What they do inside.* A reader releases it when it is counted as left. The thread that finds
+//! that none is inside acquires it, and releases it when it clears `LEAVING`, because a writer may
+//! find the word free later. A writer releases it when it changes the word. All later changes of
+//! the word belong to that release sequence, and a reader acquires it when it looks at the word.
 //!
 //! # One P
-//! If there is one count, a writer can enter beside `BIASED`, without a barrier: it finds that the
-//! sum is 0 and sets `WRITER` while it has the P to which the count belongs. No reader adds itself
-//! in the meantime. So either the sum includes the reader, or the reader adds itself later and then
-//! finds `WRITER`. (Ps that are added later have no counts. Their readers count in the word.)
+//! If there is a count for one P only, a writer can enter beside `BIASED`, without a barrier: it
+//! finds that no biased reader is inside and sets `WRITER` while it has that P. No reader enters in
+//! the meantime. So either the count includes the reader, or the reader comes later and then finds
+//! `WRITER`. (Ps that are added later have no counts. Their readers count in the word.)
 //!
 //! A writer that is inside may set `BIASED`, because readers that come find `WRITER`.
 //!
@@ -70,7 +70,8 @@
 //! [`MOST_COUNTS`], for locks that are used often.
 //!
 //! (`gort-bench run rwmutex_read P`, ns for a read: 9.4 without bias and 4.7 with it on 1 P, and
-//! 13.8 and 2.8 on 2. `rwmutex_mostly 2`, where one access in 10,000 is a write: 10.5 and 5.4.)
+//! 13.8 and 2.8 on 2. `rwmutex_mostly 2`, where one access in 10,000 is a write: 10.5 and 5.4. If a
+//! count were a single number, each change of it would wait for the one before.)
 
 use super::budget::Budget;
 use crate::prim::{
@@ -79,9 +80,11 @@ use crate::prim::{
     const_unless_loom, fence,
 };
 use gort_runtime::real::now;
-use gort_runtime::{get_p_back, heavy_barrier, is_asymmetric, light_barrier, max_procs, on_own_p};
+use gort_runtime::{
+    get_p_back, heavy_barrier, is_asymmetric, light_barrier, max_procs, on_own_p, try_on_own_p,
+};
 use std::ptr;
-use std::sync::atomic::{self as hint, AtomicUsize};
+use std::sync::atomic::AtomicUsize;
 
 /// How many counts there may be at the same time: 8 MiB of them.
 const MOST_COUNTS: usize = 1 << 16;
@@ -91,34 +94,47 @@ const READ_NS: u64 = 1_000;
 /// Number of counts that exist.
 static COUNTS: AtomicUsize = AtomicUsize::new(0);
 
-/// A count, in cache lines of its own. (Processors fetch lines in pairs.)
+/// The count of a P, in cache lines of its own. (Processors fetch lines in pairs.)
 #[derive(Debug)]
 #[repr(align(128))]
 struct Count {
-    inside: AtomicU64,
     /// How many readers have entered on this P, ever.
-    entered: hint::AtomicU64,
+    entered: AtomicU64,
+    /// How many readers have left on this P, ever.
+    left: AtomicU64,
 }
 
 impl Count {
     fn new() -> Self {
         Self {
-            inside: AtomicU64::new(0),
-            entered: hint::AtomicU64::new(0),
+            entered: AtomicU64::new(0),
+            left: AtomicU64::new(0),
         }
     }
 
-    /// Adds `n`, and issues a light barrier. Called by the holder of the count's P, so no other
-    /// thread changes the count.
+    /// Adds `n` to one of the numbers, as a release, and issues a light barrier. Called by the
+    /// holder of the P, so no other thread changes it.
     #[inline(always)]
-    fn add(&self, n: u64) {
-        let sum = self.inside.load(Relaxed).wrapping_add(n);
-        self.inside.store(sum, Release);
+    fn add(number: &AtomicU64, n: u64) {
+        number.store(number.load(Relaxed).wrapping_add(n), Release);
         light_barrier();
+    }
+
+    /// Adds a reader, if `admits` says so. The caller holds the P.
+    #[inline(always)]
+    fn enter(&self, admits: impl FnOnce() -> bool) -> BiasedEntry {
+        Self::add(&self.entered, 1);
+        if admits() {
+            return BiasedEntry::Inside;
+        }
+        // A reader that is not admitted leaves before it can lose the P. Otherwise a sum could
+        // include that it has left, but not that it has come.
+        Self::add(&self.entered, MINUS_ONE);
+        BiasedEntry::Refused
     }
 }
 
-/// What to add for a reader that leaves.
+/// What to add for a reader that was not admitted.
 const MINUS_ONE: u64 = 1_u64.wrapping_neg();
 
 /// The counts of a lock.
@@ -218,28 +234,26 @@ impl Bias {
     }
 
     /// Enters as a biased reader, if `admits` says so. That looks at the word, after the reader has
-    /// been added.
+    /// been added. Returns `None` if [`enter_slowly`](Self::enter_slowly) must decide.
     #[inline(always)]
-    pub(super) fn enter(&self, admits: impl FnOnce() -> bool) -> BiasedEntry {
+    pub(super) fn enter(&self, admits: impl FnOnce() -> bool) -> Option<BiasedEntry> {
         // SAFETY: the counts exist as long as the lock. Acquire: they were made before.
+        let counts = unsafe { self.open.load(Acquire).as_ref() }?;
+        try_on_own_p(|p| Some(counts.on_ps.get(p)?.enter(admits)))?
+    }
+
+    /// Enters like [`enter`](Self::enter), on any thread.
+    pub(super) fn enter_slowly(&self, admits: impl FnOnce() -> bool) -> BiasedEntry {
+        // SAFETY: as in `enter`.
         let Some(counts) = (unsafe { self.open.load(Acquire).as_ref() }) else {
             return BiasedEntry::None;
         };
-        // A reader that is not admitted leaves before it can lose the P. Otherwise a sum could
-        // include that it has left, but not that it has come.
         let attempt = on_own_p(|p| {
             let Some(count) = counts.on_ps.get(p) else {
                 self.close();
                 return BiasedEntry::None;
             };
-            count.add(1);
-            if admits() {
-                let entered = count.entered.load(Relaxed);
-                count.entered.store(entered.wrapping_add(1), Relaxed);
-                return BiasedEntry::Inside;
-            }
-            count.add(MINUS_ONE);
-            BiasedEntry::Refused
+            count.enter(admits)
         });
         attempt.unwrap_or_else(|| {
             get_p_back();
@@ -247,16 +261,32 @@ impl Bias {
         })
     }
 
-    /// Removes a biased reader. The caller must then look at the word: if `LEAVING` is set, it must
-    /// look after the waiters.
-    #[inline]
-    pub(super) fn leave(&self) {
+    /// Removes a biased reader, and returns true. The caller must then look at the word: if
+    /// `LEAVING` is set, it must look after the waiters. Returns false if
+    /// [`leave_slowly`](Self::leave_slowly) must do all this.
+    #[inline(always)]
+    pub(super) fn leave(&self) -> bool {
+        let Some(counts) = self.counts() else {
+            return false;
+        };
+        let left = try_on_own_p(|p| {
+            let Some(count) = counts.on_ps.get(p) else {
+                return false;
+            };
+            Count::add(&count.left, 1);
+            true
+        });
+        left == Some(true)
+    }
+
+    /// Removes a biased reader like [`leave`](Self::leave), on any thread.
+    pub(super) fn leave_slowly(&self) {
         let Some(counts) = self.counts() else {
             unreachable!("a biased reader was added to counts, which stay")
         };
-        let left = on_own_p(|p| counts.on_ps.get(p).map(|count| count.add(MINUS_ONE)));
+        let left = on_own_p(|p| counts.on_ps.get(p).map(|count| Count::add(&count.left, 1)));
         if left.flatten().is_none() {
-            counts.elsewhere.inside.fetch_sub(1, Release);
+            counts.elsewhere.left.fetch_add(1, Release);
             fence(SeqCst);
         }
     }
@@ -268,7 +298,9 @@ impl Bias {
             let all = counts.on_ps.iter().chain([&counts.elsewhere]);
             // Acquire: we see what the readers that have left did.
             all.fold(0, |sum: u64, count| {
-                sum.wrapping_add(count.inside.load(Acquire))
+                // Relaxed: the barriers or the lock say which readers have entered.
+                (sum.wrapping_add(count.entered.load(Relaxed)))
+                    .wrapping_sub(count.left.load(Acquire))
             }) == 0
         })
     }

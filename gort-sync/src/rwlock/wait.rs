@@ -170,14 +170,18 @@ impl RawRwLock {
     #[inline(never)]
     fn read_biased(&self) -> bool {
         check_in_debug_builds(WaitReason::RwLockRead);
-        match self.bias.enter(|| self.word.admits_biased()) {
-            BiasedEntry::Inside => true,
-            BiasedEntry::Refused => {
-                self.refused();
-                false
-            }
-            BiasedEntry::None => false,
+        let entry = self.bias.enter(|| self.word.admits_biased());
+        entry == Some(BiasedEntry::Inside) || self.read_biased_slowly(entry)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_biased_slowly(&self, entry: Option<BiasedEntry>) -> bool {
+        let entry = entry.unwrap_or_else(|| self.bias.enter_slowly(|| self.word.admits_biased()));
+        if entry == BiasedEntry::Refused {
+            self.refused();
         }
+        entry == BiasedEntry::Inside
     }
 
     /// Called after a biased reader was not admitted and has left.
@@ -194,7 +198,18 @@ impl RawRwLock {
     /// Leaves, as a biased reader.
     #[inline(never)]
     fn leave_biased(&self) {
-        self.bias.leave();
+        let has_left = self.bias.leave();
+        if !has_left || self.word.is_leaving() {
+            self.leave_biased_slowly(has_left);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_biased_slowly(&self, has_left: bool) {
+        if !has_left {
+            self.bias.leave_slowly();
+        }
         if self.word.is_leaving() {
             self.last_reader_left();
         }

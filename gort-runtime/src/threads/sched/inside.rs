@@ -16,6 +16,11 @@ impl Inside {
     }
 
     /// Returns `None`: there are no Ps.
+    pub(crate) fn try_enter() -> Option<(Self, &'static P)> {
+        None
+    }
+
+    /// Returns `None`: there are no Ps.
     #[inline]
     pub(crate) fn p(&self) -> Option<&'static P> {
         None
