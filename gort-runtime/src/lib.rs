@@ -66,6 +66,7 @@
 //! monitor/      checkdead         detecting deadlocks
 //! sched/        run find found    what runs next: the loop · the search · its result
 //! sched/        due steal         running due timers · stealing from other Ps
+//! sched/        crowd             searching for work if there are more Ps than cores
 //! sched/        submit stop       submitting work · how an idle M sleeps
 //! sched/        idle              the counters through which submitters find idle Ms
 //! sched/        state allp        the global queue, lists of idle Ps and Ms · all Ps

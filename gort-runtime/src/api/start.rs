@@ -13,6 +13,7 @@ use crate::perfetto::session;
 use crate::proc::gstatus;
 use crate::profile::at_exit;
 use crate::report::quit;
+use crate::sched::crowd;
 use crate::sched::state::SCHED;
 use crate::signal::start as signal;
 use crate::stack;
@@ -47,9 +48,11 @@ pub(crate) fn start(settings: Settings) -> &'static Config {
     let mut starts_now = false;
     let config = CONFIG.get_or_init(|| {
         starts_now = true;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        crowd::set_cores(cores);
         let procs = setting("GORT_MAXPROCS", "a number from 1 to 1024", parse_procs)
             .or(settings.procs)
-            .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+            .unwrap_or(cores);
         let stack = setting(
             "GORT_STACK",
             "a number of bytes, 1073741824 at most",

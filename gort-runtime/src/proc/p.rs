@@ -12,6 +12,7 @@
 //!   and by traces.
 //! - `slice_is_over` (atomic): written and read by the holder and by sysmon.
 //! - `stolen_next` (atomic): written and read by the holder and by thieves.
+//! - `progress_seen` (atomic): written and read by thieves.
 //! - `unused`, `link`: written and read by any thread, under the scheduler's lock.
 //! - `runq`, `timers`: see `runq.rs`, whose owner is the holder, and `time/heap.rs`.
 //! - `id`: written by `new`, read by any thread.
@@ -69,6 +70,8 @@ pub(crate) struct P {
     /// Incremented for every goroutine that is run, including one that inherits its time slice.
     /// Other threads read it to see whether this P makes progress.
     pub(crate) dispatches: AtomicU64,
+    /// How far the queue had got when a searching M last looked (`sched/crowd.rs`).
+    pub(crate) progress_seen: hint::AtomicU32,
     /// Incremented for every time slice. Other threads read it to see how long the current time
     /// slice has lasted.
     pub(crate) schedtick: AtomicU32,
@@ -126,6 +129,7 @@ impl P {
             link: Cell::new(ptr::null()),
             runq: Runq::new(),
             dispatches: AtomicU64::new(0),
+            progress_seen: hint::AtomicU32::new(0),
             schedtick: AtomicU32::new(0),
             stolen_next: StolenNext::new(),
             slice_is_over: hint::AtomicBool::new(false),

@@ -179,6 +179,12 @@ impl<T> Runq<T> {
         self.head.load(Relaxed) != self.tail.load(Relaxed)
     }
 
+    /// Returns how many entries have left the ring (wraps). This is a hint. Any thread may call
+    /// this.
+    pub(crate) fn taken(&self) -> u32 {
+        self.head.load(Relaxed)
+    }
+
     /// Moves half of this ring into the ring of `mine`, which is empty, and returns one of the
     /// entries. A thief calls this. It has the right to change this queue, and owns `mine`.
     pub(crate) fn steal_into(&self, mine: &Runq<T>) -> Option<NonNull<T>> {

@@ -15,6 +15,7 @@
 //!
 //! Steps 6 to 8 are one side of the protocol in `README.md`.
 
+use super::crowd;
 use super::due::due;
 use super::found::Found;
 use super::hand::{acquirep, become_spinning, releasep};
@@ -121,9 +122,7 @@ pub(super) fn find_runnable(m: &OnG0) -> Option<Found> {
             continue;
         }
 
-        // At most half as many Ms search as Ps are busy. More would only get in each other's way.
-        let busy = SCHED.procs().saturating_sub(SCHED.idle.npidle());
-        if m.spinning.get() || 2 * SCHED.idle.nmspinning() < busy {
+        if m.spinning.get() || crowd::may_search() {
             if !m.spinning.get() {
                 become_spinning(m);
             }
@@ -175,8 +174,7 @@ fn others_dispatch(p: &P, before: u64) -> bool {
             return true;
         }
         // Idle Ps dispatch nothing.
-        let busy = SCHED.procs().saturating_sub(SCHED.idle.npidle());
-        if busy <= 1 || os::now_ns() - since >= WATCHED_NS {
+        if SCHED.busy_procs() <= 1 || os::now_ns() - since >= WATCHED_NS {
             return false;
         }
         spin_hint();

@@ -1,6 +1,7 @@
 //! Which goroutine runs next, and which M is woken or sleeps. `README.md` argues the protocol.
 
 pub(crate) mod allp;
+pub(crate) mod crowd;
 pub(crate) mod due;
 pub(crate) mod endwait;
 pub(crate) mod find;

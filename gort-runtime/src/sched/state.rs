@@ -152,6 +152,12 @@ impl Sched {
         self.allp.procs()
     }
 
+    /// Returns how many Ps are not idle.
+    #[inline]
+    pub(crate) fn busy_procs(&self) -> u32 {
+        self.procs().saturating_sub(self.idle.npidle())
+    }
+
     /// Returns whether another goroutine seems to be running at the same time as the caller.
     pub(crate) fn another_runs(&self) -> bool {
         self.procs() > self.idle.npidle() + self.idle.nmspinning() + 1

@@ -9,6 +9,7 @@
 //! separates a pair that makes progress. If such thefts come in a row, the victim leaves goroutines
 //! to thieves from the beginning (`proc/stolennext.rs`).
 
+use super::crowd;
 use super::due::run_due;
 use super::submit::queue_here;
 use super::visit::visit;
@@ -29,7 +30,8 @@ pub(super) enum Stolen {
     Goroutine(NonNull<G>),
     /// Timers were run. Goroutines that became ready are in this P's queue.
     RanTimers,
-    /// There was something to steal, but its P was in use at that moment.
+    /// There was something to steal, but its P was in use at that moment, or gets on with its queue
+    /// in a crowd.
     Refused,
     Nothing,
 }
@@ -39,7 +41,9 @@ pub(super) fn steal_work(p: &P) -> Stolen {
     let allp = SCHED.allp();
     let n = allp.len();
     let mut refused = false;
-    for round in 0..ROUNDS {
+    let crowded = crowd::is_crowded();
+    let first = if crowded { ROUNDS - 1 } else { 0 };
+    for round in first..ROUNDS {
         let last = round == ROUNDS - 1;
         let start = p.random() as usize % n;
         for i in 0..n {
@@ -49,6 +53,10 @@ pub(super) fn steal_work(p: &P) -> Stolen {
             }
             if last && run_timers_of(victim, p) {
                 return Stolen::RanTimers;
+            }
+            if crowded && !victim.runq.is_empty() && !crowd::stands_still(victim) {
+                refused = true;
+                continue;
             }
             let loot = if victim.runq.ring_has_entries() {
                 visit(victim, |queue| queue.steal_into(&p.runq))

@@ -269,7 +269,7 @@ fn goroutines_between_global_and_local_queue_are_overlooked() {
     explore_ms(
         2,
         |s| s.spins(1),
-        &[|s| s.ready_outside(2), |s| s.look(0), |s| s.look(1)],
+        &[|s| s.look(0), |s| s.look(1), |s| s.ready_outside(2)],
     );
 }
 

@@ -18,6 +18,7 @@
 //! and the goroutine's next wait begins after the goroutine has taken this wake-up.
 
 pub(crate) mod clock;
+pub(crate) mod crowd;
 #[path = "../../sched/due.rs"]
 pub(crate) mod due;
 #[path = "../../sched/endwait.rs"]
