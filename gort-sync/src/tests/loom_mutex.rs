@@ -120,13 +120,18 @@ fn lock_and_return(threads: &'static [&'static [How]]) -> Arc<Mutex<Data>> {
 /// Does what `all_lock` does, with unlockers that release by a store. In the end no waiter is
 /// counted.
 fn all_lock_by_store(threads: &'static [&'static [How]]) {
-    explore(move || {
+    let model = move || {
         release_by_store();
         let mutex = lock_and_return(threads);
         // The mutex still exists: its destructor would take it out of the count.
         assert!(mutex_sleepers().is_none(), "a waiter is still counted");
         drop(mutex);
-    });
+    };
+    if threads.len() > 2 {
+        explore_large(model);
+    } else {
+        explore(model);
+    }
 }
 
 #[test]
