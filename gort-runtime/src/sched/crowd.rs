@@ -13,8 +13,8 @@
 //! its M has no core. So goroutines in such a queue wait for one or two naps, and in other queues
 //! for their turn.
 //!
-//! (`gort-bench run grid 8 300000 channel,0,770,8` on 2 cores: 800 ns without these rules, 570 with
-//! them, Go 550. On 2 Ps: 510.)
+//! (`gort-bench run grid 8 300000 channel,0,770,8` on 2 cores: 820 ns without these rules, 550 with
+//! them, Go 550 to 620. On 2 Ps: 510.)
 //!
 //! All of this is a hint. An M that naps in a crowd counts as searching, so no submitter relies on
 //! another.
