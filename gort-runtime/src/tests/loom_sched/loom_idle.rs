@@ -18,7 +18,7 @@
 //! | `light_barrier` in `yield_to_queue` | `goroutine_that_a_yield_moves_..` |
 //! | `fence` in `set_bar` | `goroutine_that_was_on_hold_..` |
 //! | `fence` in `must_wake` | `submitter_sees_no_idle_p_..`, `second_submitter_relies_on_needspinning`, `goroutines_between_global_and_local_..` |
-//! | `fence` in `p_idled` | the same, `.._while_there_come_more`, `count_of_a_waker_..`, three of the timers, `thread_waits_while_an_m_..`, `poller_relies_on_an_m_that_has_looked` |
+//! | `fence` in `p_idled` | the same, `.._while_more_ps_are_added`, `count_of_a_waker_..`, three of the timers, `thread_waits_while_an_m_..`, `poller_relies_on_an_m_that_has_looked` |
 //! | `fence_after_rmw` in `stop_spinning` and `heavy_barrier` in `stop_searching` | twenty, including all in which a spinner has looked |
 //! | `start_spinning` in `wired_sleep`, the counts of sleeping wired Ms | all of `loom_wired` |
 //! | `notice_busy` in `pidle_get`, `parked` without the lock | `busy_p_is_not_watched` |
