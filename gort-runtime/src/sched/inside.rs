@@ -1,7 +1,8 @@
 //! Entering and leaving the runtime from a goroutine.
 //!
-//! Code that touches the P of a running goroutine must call [`Inside::enter`] first, which does the
-//! owner's part of `ownership.rs`. Afterwards either the P is ours until we leave, or another
+//! Code that touches the P of a running goroutine must call [`Inside::enter`] first (or
+//! [`Inside::try_enter`], and do without the P if that fails), which does the owner's part of
+//! `ownership.rs`. Afterwards either the P is ours until we leave, or another
 //! thread has taken it and this M has none. Everything must work without a P:
 //!
 //! - Waking and spawning use the global queue. Then [`Inside::finish`] gets a P again.

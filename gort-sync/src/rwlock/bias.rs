@@ -16,7 +16,8 @@
 //! numbers: how many biased readers have entered on this P, and how many have left on it. A reader
 //! may leave on another P than it has entered on, so a single count says nothing. But all that have
 //! entered, less all that have left, is the number of biased readers that are inside. (The guard
-//! knows whether its reader is biased.) Only the holder of a P changes its count (`on_own_p`).
+//! knows whether its reader is biased.) Only the holder of a P changes its count (`on_own_p`). How
+//! many have entered also says how often the bias may be revoked (`budget.rs`).
 //!
 //! # Protocol
 //!
@@ -70,8 +71,7 @@
 //! [`MOST_COUNTS`], for locks that are used often.
 //!
 //! (`gort-bench run rwmutex_read P`, ns for a read: 9.4 without bias and 4.7 with it on 1 P, and
-//! 13.8 and 2.8 on 2. `rwmutex_mostly 2`, where one access in 10,000 is a write: 10.5 and 5.4. If a
-//! count were a single number, each change of it would wait for the one before.)
+//! 13.8 and 2.8 on 2. `rwmutex_mostly 2`, where one access in 10,000 is a write: 10.5 and 5.4.)
 
 use super::budget::Budget;
 use crate::prim::{
@@ -127,8 +127,8 @@ impl Count {
         if admits() {
             return BiasedEntry::Inside;
         }
-        // A reader that is not admitted leaves before it can lose the P. Otherwise a sum could
-        // include that it has left, but not that it has come.
+        // A reader that is not admitted takes itself out before it can lose the P. Otherwise it
+        // would change the number of another P, and a sum could include that but not its entry.
         Self::add(&self.entered, MINUS_ONE);
         BiasedEntry::Refused
     }
@@ -178,8 +178,8 @@ impl Drop for Counts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BiasedEntry {
     Inside,
-    /// The reader was not admitted, and has left. It must look at the word as a reader that leaves
-    /// does.
+    /// The reader was not admitted, and has taken itself out. It must look at the word as a reader
+    /// that leaves does.
     Refused,
     /// The lock does not seem to be biased, or the caller has no P that has a count.
     None,
@@ -263,7 +263,7 @@ impl Bias {
 
     /// Removes a biased reader, and returns true. The caller must then look at the word: if
     /// `LEAVING` is set, it must look after the waiters. Returns false if
-    /// [`leave_slowly`](Self::leave_slowly) must do all this.
+    /// [`leave_slowly`](Self::leave_slowly) must remove it.
     #[inline(always)]
     pub(super) fn leave(&self) -> bool {
         let Some(counts) = self.counts() else {

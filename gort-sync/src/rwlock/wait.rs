@@ -184,7 +184,7 @@ impl RawRwLock {
         entry == BiasedEntry::Inside
     }
 
-    /// Called after a biased reader was not admitted and has left.
+    /// Called after a biased reader was not admitted and has taken itself out.
     #[cold]
     fn refused(&self) {
         if !self.word.is_biased() {
